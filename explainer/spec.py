@@ -1,0 +1,52 @@
+"""What the user asks: a function, its arguments, and the vmap levels around it.
+
+    text, widgets ─▶ Request ─▶ sandbox ─▶ analysis ─▶ Report
+
+All of it is text as the user typed it; nothing here is evaluated. Code is compiled and
+run in the worker only (`analysis/parsing.py`), so that a page can hold any text safely.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Stage = Literal["parse", "trace", "batch", "lower", "compile", "run", "check", "time"]
+"""The steps of one explanation, in order; each needs only those before it."""
+
+STAGES: tuple[Stage, ...] = get_args(Stage)
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of the mapped function, as text.
+
+    `value` is a shape spec filled with reproducible values (``f32[3,2]``, ``normal(f32[3,2])``),
+    a tree of them (``{'w': f32[2], 'b': f32[]}``), or any expression (``jnp.eye(3)``).
+    """
+
+    name: str
+    value: str
+    keyword: bool = False  # passed by name: jax.vmap then maps it over axis 0
+
+
+@dataclass(frozen=True, slots=True)
+class Vmap:
+    """One `jax.vmap` of a nest, each field the text that would stand in the call."""
+
+    in_axes: str = "0"
+    out_axes: str = "0"
+    axis_name: str | None = None
+    axis_size: str | None = None
+    spmd_axis_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Everything one explanation depends on. `levels` stand outermost first."""
+
+    code: str = ""
+    function: str = ""
+    arguments: tuple[Argument, ...] = ()
+    levels: tuple[Vmap, ...] = ()
+    wanted: str = ""
