@@ -1,0 +1,71 @@
+"""Fixtures every folder of tests shares: a browser, and the app it looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser import ADVICE, FLAGS, ROOT, Watch, find_chromium, streamlit_server
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts all browser tests on one worker: two Chromiums at a time would only slow each other."""
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium, one a module: Playwright's event loop must not outlive the tests that need it."""
+    path = find_chromium()
+    if path is None:
+        pytest.fail(ADVICE, pytrace=False)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens pages, each in a context of its own, and fails on console errors and foreign requests.
+
+    open_page(url, width=1440, height=900, dark=False)
+    """
+    contexts, watch = [], Watch()
+
+    def opened(url: str, width: int = 1440, height: int = 900, dark: bool = False) -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        watch.listen(page)
+        page.goto(url)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert watch.foreign == []
+    assert watch.errors == []
+
+
+@pytest.fixture(scope="session")
+def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the real app, served for the whole session."""
+    with streamlit_server(ROOT / "app.py", tmp_path_factory.mktemp("app") / "log.txt") as url:
+        yield url
+
+
+@pytest.fixture
+def screenshots() -> Path:
+    """The folder where browser tests leave pictures to look at (not under version control)."""
+    folder = ROOT / "tests" / "screenshots"
+    folder.mkdir(exist_ok=True)
+    return folder
