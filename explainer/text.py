@@ -1,0 +1,307 @@
+"""A Report as readable text: for a terminal, a log or a notebook.
+
+    Report ─▶ to_text ─▶ str
+
+Pure: the same report gives the same text. Each level has a name (i, j, or the user's axis_name) and
+every array is written with those names where its batch axes sit: f32[i:3, j:4, 2].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from explainer.array_text import array_text
+from explainer.report import (
+    ArgumentReport,
+    BatchedAval,
+    Blame,
+    Check,
+    Equation,
+    Failure,
+    Leaf,
+    Level,
+    MappedLeaf,
+    Memory,
+    Report,
+    Span,
+    Timing,
+)
+from explainer.source import short_dtype
+from explainer.spec import Request
+
+STAGE_WORDS = {
+    "parse": "reading the request",
+    "trace": "tracing one example",
+    "batch": "following the batch axes",
+    "check": "comparing with a Python loop",
+    "lower": "lowering",
+    "compile": "compiling",
+    "run": "running",
+    "time": "timing",
+}
+
+
+def to_text(report: Report, colour: bool = False) -> str:
+    """Returns the report in words and tables, with ANSI colours if asked for."""
+    sections = (
+        ("", _headline(report)),
+        ("Arguments", _arguments(report.arguments)),
+        ("Levels, outermost first", _levels(report.levels)),
+        ("Equations", _equations(report.equations, report.levels)),
+        ("Outputs", [line for leaf in report.outputs for line in _leaf(leaf)]),
+        ("Check", _check(report.check)),
+        ("Printed by your code", report.printed.rstrip("\n").split("\n") if report.printed else []),
+        ("Time", _timing(report.timing)),
+        ("Memory", _memory(report.memory)),
+        ("Notes", _notes(report)),
+        ("Failed", _failure(report.failure, report.request)),
+    )
+    blocks = [_block(title, lines, colour) for title, lines in sections if lines]
+    return "\n\n".join(blocks) + "\n"
+
+
+def aval_text(aval: BatchedAval, names: Sequence[str]) -> str:
+    """Returns an array with its batch axes by level name.
+
+    f32[2], batch_dims=(0, 1), batched_shape=(3, 4, 2), names=("i", "j")  ->  f32[i:3, j:4, 2]
+    """
+    if not aval.tracked:
+        return "not tracked"
+    labels = {dim: name for dim, name in zip(aval.batch_dims, names, strict=False) if dim is not None}
+    sizes = [
+        f"{labels[axis]}:{size}" if axis in labels else str(size)
+        for axis, size in enumerate(aval.batched_shape)
+    ]
+    return f"{short_dtype(aval.dtype)}[{', '.join(sizes)}]"
+
+
+def table(rows: Iterable[Sequence[str]], indent: str = "") -> list[str]:
+    """Returns rows as lines with aligned columns, two spaces between them."""
+    rows = [tuple(row) for row in rows]
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return [
+        (indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))).rstrip()
+        for row in rows
+    ]
+
+
+def _block(title: str, lines: list[str], colour: bool) -> str:
+    if not title:
+        return "\n".join(lines)
+    code = "1;31" if title == "Failed" else "1"
+    head = f"\x1b[{code}m{title}\x1b[0m" if colour else title
+    return "\n".join([head, *(f"  {line}".rstrip() for line in lines)])
+
+
+def _headline(report: Report) -> list[str]:
+    call = report.request.function or "(no function)"
+    for _ in report.request.levels:
+        call = f"vmap({call})"
+    names = [argument.name for argument in report.request.arguments]
+    line = f"{call}({', '.join(names)})"
+    where = [f"on {report.device.platform} ({report.device.kind})"] if report.device else []
+    if report.environment:
+        where.append(f"jax {report.environment.jax}, Python {report.environment.python}")
+    if report.isolation.level != "none":
+        where.append(f"isolation: {report.isolation.level}")
+    return [line, *([", ".join(where)] if where else [])]
+
+
+def _arguments(arguments: tuple[ArgumentReport, ...]) -> list[str]:
+    rows = []
+    for argument in arguments:
+        if argument.static is not None:
+            rows.append((argument.name, "Python value", argument.static))
+        rows.extend((leaf.path, _shape(leaf.dtype, leaf.shape), _range(leaf)) for leaf in argument.leaves)
+    return table(rows)
+
+
+def _levels(levels: tuple[Level, ...]) -> list[str]:
+    lines = []
+    for level in levels:
+        size = "unknown size" if level.axis_size is None else f"{level.axis_size} examples"
+        name = f", axis_name={level.axis_name!r}" if level.axis_name else ""
+        lines.append(
+            f"{level.name}: {size}, vmap({level.function}, in_axes={level.in_axes}, "
+            f"out_axes={level.out_axes}{name})"
+        )
+        rows = [("in", *_mapped(leaf, "shared")) for leaf in level.inputs]
+        rows += [("out", *_mapped(leaf, "one copy")) for leaf in level.outputs]
+        lines += table(rows, indent="   ")
+    return lines
+
+
+def _mapped(leaf: MappedLeaf, unmapped: str) -> tuple[str, str, str]:
+    axis = unmapped if leaf.axis is None else f"axis {leaf.axis}"
+    if leaf.axis is not None and leaf.axis < 0 and leaf.index is not None:
+        axis += f" (that is {leaf.index})"
+    return leaf.path, _shape(leaf.dtype, leaf.shape), axis
+
+
+def _equations(equations: tuple[Equation, ...], levels: tuple[Level, ...]) -> list[str]:
+    if not equations:
+        return []
+    names = [level.name for level in levels]
+    rows = [("primitive", "one example", "all examples", "your expression")]
+    rows += [row for equation in equations for row in _equation(equation, names)]
+    return table(rows)
+
+
+def _equation(equation: Equation, names: Sequence[str]) -> list[tuple[str, str, str, str]]:
+    primitive = "  " * equation.depth + equation.primitive
+    rewrite = list(dict.fromkeys(equation.rewrite))
+    if rewrite and rewrite != [equation.primitive]:
+        primitive += f" → {', '.join(rewrite)}"
+    source = " ".join(equation.source.split())
+    rows = [
+        (
+            primitive if index == 0 else "",
+            _shape(aval.dtype, aval.shape),
+            aval_text(aval, names),
+            source if index == 0 else "",
+        )
+        for index, aval in enumerate(equation.outputs)
+    ]
+    return rows or [(primitive, "", "", source)]
+
+
+def _leaf(leaf: Leaf) -> list[str]:
+    head = f"{leaf.path}  {_shape(leaf.dtype, leaf.shape)}"
+    words = _range(leaf)
+    lines = [f"{head}  {words}".rstrip()]
+    if leaf.preview is not None:
+        lines += [f"  {line}" for line in array_text(leaf)]
+    return lines
+
+
+def _range(leaf: Leaf) -> str:
+    words = []
+    if leaf.min is not None and leaf.max is not None:
+        words.append(f"{leaf.min:.4g} … {leaf.max:.4g}" if leaf.min != leaf.max else f"all {leaf.min:.4g}")
+    words += [
+        f"{count} {word}" for count, word in ((leaf.nan_count, "nan"), (leaf.inf_count, "inf")) if count
+    ]
+    return ", ".join(words)
+
+
+def _check(check: Check | None) -> list[str]:
+    if check is None:
+        return []
+    if check.agrees is None:
+        return [f"Not compared with a Python loop: {check.note}"]
+    share = f"{check.compared} of {check.examples} examples"
+    words = "The same as" if check.agrees else "DIFFERENT from"
+    error = "" if check.max_abs_error is None else f", largest difference {check.max_abs_error:.3g}"
+    note = [check.note] if check.note else []
+    return [f"{words} a plain Python loop over {share}{error}.", *note]
+
+
+def _timing(timing: Timing | None) -> list[str]:
+    if timing is None:
+        return []
+    rows = [
+        ("trace", seconds_text(timing.trace)),
+        ("lower", seconds_text(timing.lower)),
+        ("compile", seconds_text(timing.compile)),
+        ("first call", seconds_text(timing.first_call)),
+    ]
+    if timing.median is not None:
+        rows.append(("each call after it", _steady(timing)))
+    return table(rows) + ([timing.note] if timing.note else [])
+
+
+def _steady(timing: Timing) -> str:
+    text = "" if timing.median is None else seconds_text(timing.median)
+    if timing.q1 is not None and timing.q3 is not None:
+        text += f" (half of the runs {seconds_text(timing.q1)} to {seconds_text(timing.q3)}"
+        text += f", {timing.runs} runs of {timing.calls_per_run} calls)"
+    return text
+
+
+def seconds_text(seconds: float) -> str:
+    """Returns a duration with a fitting unit: 0.00123 -> 1.23 ms."""
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= scale:
+            return f"{seconds / scale:.3g} {unit}"
+    return f"{seconds / 1e-9:.3g} ns"
+
+
+def bytes_text(count: float) -> str:
+    """Returns a number of bytes with a fitting unit: 2048 -> 2 KiB."""
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.4g} {unit}"
+        count /= 1024
+    return f"{count:.4g} GiB"
+
+
+def _memory(memory: Memory | None) -> list[str]:
+    if memory is None:
+        return []
+    sizes = (
+        ("arguments", memory.argument_bytes),
+        ("outputs", memory.output_bytes),
+        ("temporaries", memory.temp_bytes),
+        ("bytes moved", memory.bytes_accessed),
+    )
+    rows = [(word, bytes_text(size)) for word, size in sizes if size is not None]
+    if memory.flops is not None:
+        rows.append(("operations", f"{memory.flops:,.0f} FLOPs"))
+    return table(rows)
+
+
+def _notes(report: Report) -> list[str]:
+    lines = list(report.notes)
+    for finding in report.findings:
+        lines.append(f"{finding.severity}: {finding.explanation}")
+        lines += _carets(finding.blame, report.request)
+    lines += [f"A change that works: {fix.summary}" for fix in report.fixes]
+    return [part for line in lines for part in line.split("\n")]
+
+
+def _failure(failure: Failure | None, request: Request) -> list[str]:
+    if failure is None:
+        return []
+    limit = f" (limit: {failure.limit})" if failure.limit else ""
+    lines = [f"while {STAGE_WORDS[failure.stage]}: {failure.error_type}{limit}"]
+    lines += failure.explanation.split("\n") if failure.explanation else []
+    lines += _carets(failure.blame, request)
+    if failure.message and failure.message != failure.explanation:
+        lines += ["", "The original message:", *(f"  {line}" for line in failure.message.split("\n"))]
+    return lines
+
+
+def _carets(blame: Blame, request: Request) -> list[str]:
+    lines = []
+    for span in blame.spans:
+        lines += ["", *caret_lines(span, source_text(request, span.source))]
+    return lines
+
+
+def caret_lines(span: Span, text: str) -> list[str]:
+    """Returns the line a span begins on with carets under it; [] if the text has no such line.
+
+    "function", line 1: / dist(x / ····^^^^^^
+    """
+    lines = text.split("\n")
+    if not 1 <= span.line <= len(lines):
+        return []
+    line = lines[span.line - 1]
+    end = span.end_column if span.end_line == span.line else len(line)
+    width = max(1, min(end, len(line)) - span.column)
+    pad = "".join("\t" if char == "\t" else " " for char in line[: span.column]).ljust(span.column)
+    return [f"{span.source}, line {span.line}:", f"  {line}", f"  {pad}{'^' * width}"]
+
+
+def source_text(request: Request, source: str) -> str:
+    """Returns the user's text that a span's `source` names: "code", "argument X", "in_axes of level 0"."""
+    texts = {"code": request.code, "function": request.function, "wanted": request.wanted}
+    texts |= {f"argument {argument.name}": argument.value for argument in request.arguments}
+    for number, level in enumerate(request.levels):
+        for name in ("in_axes", "out_axes", "axis_name", "axis_size", "spmd_axis_name"):
+            texts[f"{name} of level {number}"] = getattr(level, name) or ""
+    return texts.get(source, "")
+
+
+def _shape(dtype: str, shape: tuple[int, ...]) -> str:
+    return f"{short_dtype(dtype)}[{', '.join(map(str, shape))}]"
