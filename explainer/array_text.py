@@ -68,7 +68,7 @@ def _lines(
 
 def _gap(kept: Sequence[int], size: int) -> int | None:
     """Returns the position in `kept` behind which entries are missing, None if all are there."""
-    for position, (index, following) in enumerate(zip(kept, [*kept[1:], size], strict=True)):
+    for position, (index, following) in enumerate(zip(kept, [*kept, size][1:], strict=True)):
         if following != index + 1:
             return position
     return None

@@ -281,10 +281,10 @@ def _carets(blame: Blame, request: Request) -> list[str]:
 def caret_lines(span: Span, text: str) -> list[str]:
     """Returns the line a span begins on with carets under it; [] if the text has no such line.
 
-    "function", line 1: / dist(x / ····^^^^^^
+    Span(1, 4, 1, 8, "function"), "vmap(dist)"  ->  ["function, line 1:", "  vmap(dist)", "      ^^^^"]
     """
     lines = text.split("\n")
-    if not 1 <= span.line <= len(lines):
+    if not text or not 1 <= span.line <= len(lines):
         return []
     line = lines[span.line - 1]
     end = span.end_column if span.end_line == span.line else len(line)
