@@ -1,0 +1,84 @@
+"""Preload: what a worker does ahead of its request, in two halves around the fork.
+
+    zygote: preload() ── fork ──▶ worker: warm() ──▶ request
+
+`preload` imports and traces: Python's and JAX's caches fill, and every worker inherits
+them. It must start no JAX backend, because a child of a process whose backend runs hangs:
+so shapes only, no arrays, no keys. `warm` starts the backend and compiles once.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import lax
+from jax._src import xla_bridge  # no public function says whether a backend runs
+
+Shaped = jax.ShapeDtypeStruct
+
+
+class BackendStarted(RuntimeError):
+    """Reports that a warm-up function started a JAX backend: no fork is safe any more."""
+
+
+def preload() -> None:
+    """Traces a spread of common operations under `jax.vmap`; raises BackendStarted if that started a backend."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for function, example in _warm_ups():
+            jax.make_jaxpr(jax.vmap(function))(example)
+    if xla_bridge.backends_are_initialized():
+        raise BackendStarted("a warm-up function of the analysis starts a JAX backend; it may only trace")
+
+
+def warm() -> None:
+    """Starts the backend and takes one small function through trace, lower, compile and run."""
+    x = np.ones((2, 3, 3), np.float32)
+    mapped = jax.jit(jax.vmap(lambda x: jnp.sin(x) @ x))
+    np.asarray(mapped.trace(x).lower().compile()(x))
+
+
+def _warm_ups() -> list[tuple[Callable[..., object], Shaped]]:
+    def f32(*shape: int) -> Shaped:
+        return Shaped(shape, "float32")
+
+    return [
+        (lambda x: jnp.sqrt(jnp.sum((x - x[0]) ** 2)), f32(4, 3)),
+        (
+            lambda x: (jnp.sin(x) @ jnp.cos(x).T, jnp.where(x > 0, x, -x), x.mean(0), x.max(), x.argmax()),
+            f32(4, 3, 3),
+        ),
+        (lambda x: lax.scan(lambda c, a: (c + a, c * a), 0.0, x), f32(4, 3)),
+        (
+            lambda x: lax.while_loop(lambda s: s[0] < x.sum(), lambda s: (s[0] + 1, s[1] * 1.1), (0.0, x)),
+            f32(4, 3),
+        ),
+        (lambda x: lax.fori_loop(0, 3, lambda _, y: y * 2, x), f32(4, 3)),
+        (lambda x: lax.cond(x.sum() > 0, jnp.sin, jnp.cos, x), f32(4, 3)),
+        (
+            lambda x: (jnp.sort(x), jnp.cumsum(x), x[::-1], x[1:3], x.at[0].set(1.0), jnp.stack([x, x])),
+            f32(4, 5),
+        ),
+        (lambda x: (jnp.concatenate([x, x]), jnp.argsort(x), lax.top_k(x, 2), jnp.linalg.norm(x)), f32(4, 5)),
+        (
+            lambda x: (jnp.einsum("ij,jk->ik", x, x), jax.nn.softmax(x), jax.nn.relu(x), jnp.tanh(x)),
+            f32(4, 5, 5),
+        ),
+        (lambda x: (jax.grad(lambda y: jnp.sum(jnp.tanh(y) ** 3))(x), jax.jacfwd(jnp.cumsum)(x)), f32(4, 5)),
+        (_random, Shaped((4, 2), "uint32")),
+        (
+            lambda x: optax.apply_updates(x, optax.adam(1e-2).update(x, optax.adam(1e-2).init(x))[0]),
+            f32(4, 5),
+        ),
+        (lambda x: jax.vmap(lambda y: jnp.vdot(x, y))(jnp.broadcast_to(x, (3, 5))), f32(4, 5)),
+    ]
+
+
+def _random(bits: jax.Array) -> object:
+    key = jax.random.wrap_key_data(bits)
+    return jax.random.split(key), jax.random.normal(key, (5,)), jax.random.uniform(key, (5,))

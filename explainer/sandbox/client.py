@@ -1,0 +1,151 @@
+"""Client: a Request in, Reports out; what the app and the library call.
+
+    Request ─▶ gate (first come, first served) ─▶ pool.take ─▶ job.converse ─▶ verdict ─▶ Report
+
+A Report always comes back. While a job waits or runs there is one at least every 0.1 s.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
+
+from explainer.report import Report, StageReport
+from explainer.sandbox import job, verdict, wire
+from explainer.sandbox.gate import Ticket
+from explainer.sandbox.pool import Child, Pool, Unavailable
+from explainer.sandbox.settings import Limits, Settings
+from explainer.sandbox.verdict import Ending
+from explainer.spec import Request, Stage
+
+_lock = threading.RLock()
+_shared: dict[int, Pool] = {}  # this process's pool; worker processes outlive calls by design
+
+
+def explain(
+    request: Request,
+    *,
+    until: Stage = "time",
+    limits: Limits | None = None,
+    on_progress: Callable[[Report], None] | None = None,
+) -> Report:
+    """Explains a request in an isolated child; `on_progress` gets each partial Report."""
+    latest = Report(request=request)
+    for report in stream(request, until=until, limits=limits):
+        if on_progress is not None and latest.stages:
+            on_progress(latest)
+        latest = report
+    return latest
+
+
+def stream(request: Request, *, until: Stage = "time", limits: Limits | None = None) -> Generator[Report]:
+    """Yields partial Reports as stages start and end, a heartbeat in between, the whole Report last.
+
+    Closing the generator early ends the child at once.
+    """
+    yield from stream_from(_pool(), request, until, limits or Limits())
+
+
+def warm_up() -> None:
+    """Starts the standby children in the background, so that the first answer is fast."""
+    _pool()
+
+
+def shutdown() -> None:
+    """Ends every child. The next call starts anew."""
+    with _lock:
+        pools = list(_shared.values())
+        _shared.clear()
+    for pool in pools:
+        pool.close()
+
+
+def stream_from(pool: Pool, request: Request, until: Stage, limits: Limits) -> Generator[Report]:
+    """Does what `stream` does, with a given pool."""
+    request = wire.clean_request(request)
+    partial = Report(request=request, isolation=pool.isolation)
+    size = len(wire.pack(wire.Job(request, until)))
+    if size > limits.source_kb * 1024:
+        yield verdict.final(partial, Ending("source_size", detail=f"{size:,} bytes"), limits)
+        return
+    ticket = pool.gate.join()
+    try:
+        yield from _wait(partial, ticket)
+        for _ in range(2):  # a worker that dies with its zygote, or before its request, gets a successor
+            partial, ending, printed = yield from _attempt(pool, partial, until, limits)
+            if ending.kind not in ("lost", "unavailable"):
+                break
+    finally:
+        ticket.leave()
+        pool.refill()
+    yield verdict.final(partial, ending, limits, printed)
+
+
+def _pool() -> Pool:
+    with _lock:
+        if 0 not in _shared:
+            _shared[0] = Pool(Settings())
+        return _shared[0]
+
+
+def _wait(partial: Report, ticket: Ticket) -> Iterator[Report]:
+    began = time.monotonic()
+    while not ticket.wait(job.BEAT_S):
+        yield _starting(partial, began, f"waiting: {ticket.ahead()} before this one")
+
+
+def _attempt(
+    pool: Pool, partial: Report, until: Stage, limits: Limits
+) -> Generator[Report, None, tuple[Report, Ending, str]]:
+    """Yields partial Reports of one worker; returns the last one, the worker's end and its output."""
+    began = time.monotonic()
+    child: Child | None = None
+    try:
+        while child is None:
+            child = pool.take(limits, job.BEAT_S)
+            yield _starting(partial, began, "starting a worker")
+        return (yield from _follow(pool, child, partial, until))
+    except Unavailable as error:
+        return partial, Ending("unavailable", detail=str(error)), ""
+    finally:
+        if child is not None:
+            pool.release(child)
+
+
+def _follow(
+    pool: Pool, child: Child, partial: Report, until: Stage
+) -> Generator[Report, None, tuple[Report, Ending, str]]:
+    talk = job.Talk(child, wire.Frames(child.limits.answer_mb * wire.MB))
+    began = time.monotonic()
+    ending = Ending("bad_answer", detail="no answer")
+    for news in job.converse(pool, talk, partial.request, until):
+        if isinstance(news, Ending):
+            ending = news
+            break
+        if news is not None:
+            partial = replace(news, request=partial.request, isolation=partial.isolation)
+            began = time.monotonic()
+        yield _running(partial, began) if partial.stages else _starting(partial, began, "starting a worker")
+    cap = child.limits.output_kb * 1024
+    if ending.kind not in ("answer", "raised"):
+        partial = _running(partial, began)
+    return partial, ending, talk.text()[:cap]
+
+
+def _starting(partial: Report, began: float, note: str) -> Report:
+    """Returns the Report of a request that no worker has begun."""
+    return replace(partial, stages=(StageReport("parse", "running", time.monotonic() - began, note),))
+
+
+def _running(partial: Report, began: float) -> Report:
+    """Returns the partial Report with the time its running stage has taken by now."""
+    elapsed = time.monotonic() - began
+    return replace(
+        partial,
+        stages=tuple(
+            replace(stage, seconds=stage.seconds + elapsed) if stage.status == "running" else stage
+            for stage in partial.stages
+        ),
+    )

@@ -1,0 +1,233 @@
+"""The wire: what pool, zygote and worker say to each other, and how it is read.
+
+    pool ── Spawn, Start, Kill ─▶ zygote ── Up, Spawned, Dead, Broken ─▶ pool
+    pool ── Job ─▶ worker ── Ready, Progress…, Answer | Raised ─▶ pool
+
+A frame is four bytes of length and one MessagePack message of a declared type. No pickle.
+A worker runs the user's code, so nothing it says is believed: a frame past its cap, of a
+wrong type, badly nested or not UTF-8 raises `BadFrame`, never anything else.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import msgspec
+
+from explainer.report import Leaf, Report
+from explainer.sandbox.settings import Limits, Strategy
+from explainer.spec import Request, Stage
+
+HEADER = struct.Struct("<I")
+CONTROL_CAP = 1 << 16
+MB = 1 << 20
+
+
+class BadFrame(Exception):
+    """Reports bytes that are not a message we know."""
+
+
+class FrameTooLarge(BadFrame):
+    """Reports a frame that announces more bytes than its cap."""
+
+
+class Config(msgspec.Struct, frozen=True):
+    """What a zygote is told at its start."""
+
+    control: int
+    strategy: Strategy
+    target: str
+    warmup: str
+    path: tuple[str, ...]
+
+
+class Spawn(msgspec.Struct, frozen=True, tag=True):
+    """Orders a worker; its end of the socket and of the output pipe travel with the bytes."""
+
+    job: int
+    limits: Limits
+
+
+class Start(msgspec.Struct, frozen=True, tag=True):
+    """Says that a worker got its request: the zygote now watches its memory and its time."""
+
+    job: int
+
+
+class Kill(msgspec.Struct, frozen=True, tag=True):
+    """Orders the end of a worker and of everything it started."""
+
+    job: int
+
+
+class Up(msgspec.Struct, frozen=True, tag=True):
+    """Says that the zygote has imported everything and can make workers."""
+
+    seconds: float
+
+
+class Broken(msgspec.Struct, frozen=True, tag=True):
+    """Says why the zygote cannot work."""
+
+    text: str
+
+
+class Spawned(msgspec.Struct, frozen=True, tag=True):
+    """Says which process a worker is."""
+
+    job: int
+    pid: int
+
+
+class Dead(msgspec.Struct, frozen=True, tag=True):
+    """Says how a worker ended. `why` is "memory", "deadline", "order" (ours), "zygote" or "" (its own doing)."""
+
+    job: int
+    signal: int = 0
+    code: int = 0
+    why: str = ""
+    peak_mb: float = 0.0
+
+
+class Job(msgspec.Struct, frozen=True, tag=True):
+    """The one request a worker answers."""
+
+    request: Request
+    until: Stage
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """Says that a worker is warm; `seconds` since it was made."""
+
+    seconds: float
+
+
+class Progress(msgspec.Struct, frozen=True, tag=True):
+    """A Report of what is known so far."""
+
+    report: Report
+
+
+class Answer(msgspec.Struct, frozen=True, tag=True):
+    """The whole Report."""
+
+    report: Report
+
+
+class Raised(msgspec.Struct, frozen=True, tag=True):
+    """An exception that left the analysis."""
+
+    error_type: str
+    message: str
+
+
+ToZygote = Spawn | Start | Kill
+FromZygote = Up | Broken | Spawned | Dead
+FromWorker = Ready | Progress | Answer | Raised
+
+T = TypeVar("T")
+
+
+class Decoder:
+    """Decodes frames of one direction; raises BadFrame on everything else."""
+
+    def __init__(self, kind: object) -> None:
+        self._decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(kind)  # type: ignore[arg-type]  # a union
+
+    def __call__(self, payload: bytes) -> Any:
+        try:
+            message = self._decoder.decode(payload)
+            if isinstance(message, (Progress, Answer)):
+                _require_plain_previews(message.report)
+        # msgspec lets UnicodeDecodeError (a ValueError) and, for deep nesting, RecursionError through
+        except (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise BadFrame(f"{type(error).__name__}: {clean(str(error))[:500]}") from error
+        return message
+
+
+to_zygote = Decoder(ToZygote)
+from_zygote = Decoder(FromZygote)
+from_worker = Decoder(FromWorker)
+to_worker = Decoder(Job)
+
+
+class Frames:
+    """Cuts a byte stream into frames of at most `cap` bytes."""
+
+    def __init__(self, cap: int) -> None:
+        self._cap = cap
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yields each frame that `data` completes; raises FrameTooLarge before storing it."""
+        self._buffer += data
+        while len(self._buffer) >= HEADER.size:
+            (size,) = HEADER.unpack_from(self._buffer)
+            if size > self._cap:
+                raise FrameTooLarge(f"a message of {size:,} bytes; at most {self._cap:,} are taken")
+            if len(self._buffer) < HEADER.size + size:
+                return
+            frame = bytes(self._buffer[HEADER.size : HEADER.size + size])
+            del self._buffer[: HEADER.size + size]
+            yield frame
+
+
+def pack(message: msgspec.Struct) -> bytes:
+    """Returns the frame of a message. Lone surrogates in its strings become "?"."""
+    try:
+        payload = msgspec.msgpack.encode(message)
+    except UnicodeEncodeError:  # user text can hold them: "\\ud800"; UTF-8 can not
+        payload = msgspec.msgpack.encode(_clean_tree(msgspec.to_builtins(message)))
+    return HEADER.pack(len(payload)) + payload
+
+
+def send(connection: socket.socket, message: msgspec.Struct) -> None:
+    """Sends one frame."""
+    connection.sendall(pack(message))
+
+
+def clean(text: str) -> str:
+    """Returns text that UTF-8 can hold: "a\\ud800" -> "a?"."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def clean_request(request: Request) -> Request:
+    """Returns the request with every string fit for UTF-8."""
+    try:
+        msgspec.msgpack.encode(request)
+    except UnicodeEncodeError:
+        return msgspec.convert(_clean_tree(msgspec.to_builtins(request)), Request)
+    return replace(request)
+
+
+def _clean_tree(tree: Any) -> Any:  # any plain data: no narrower type exists
+    if isinstance(tree, str):
+        return clean(tree)
+    if isinstance(tree, dict):
+        return {_clean_tree(key): _clean_tree(value) for key, value in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return [_clean_tree(value) for value in tree]
+    return tree
+
+
+def _require_plain_previews(report: Report) -> None:
+    """Raises TypeError unless each preview is nested lists of numbers and text: its type says Any."""
+    waiting: list[object] = [leaf.preview for leaf in _leaves(report)]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting += value
+        elif not isinstance(value, (bool, int, float, str, type(None))):
+            raise TypeError(f"a preview holds {type(value).__name__}")
+
+
+def _leaves(report: Report) -> Iterator[Leaf]:
+    for argument in report.arguments:
+        yield from argument.leaves
+    yield from report.outputs
+    for fix in report.fixes:
+        yield from fix.outputs

@@ -1,0 +1,101 @@
+"""Worker: a process for one request. Confine, warm up, say ready, answer, end.
+
+    pool ── Job ──▶ worker ── analysis ── Progress…, Answer | Raised ──▶ pool
+
+The only module here that reaches the analysis (by the names in `Config`). Descriptors:
+0 is /dev/null, 1 and 2 the output pipe, 3 the socket to the pool, nothing else is open.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable
+from typing import NoReturn
+
+import msgspec
+
+from explainer.report import Report
+from explainer.sandbox import policy, wire
+from explainer.sandbox.settings import Limits
+
+SOCKET = 3
+
+
+def main(config: wire.Config, limits: Limits, parent: int) -> NoReturn:
+    """Runs the whole life of a worker; never returns into the code that made it."""
+    code = 1
+    try:
+        began = time.monotonic()
+        policy.confine(limits, parent)
+        _open_streams()
+        preload(config)
+        _warm(config)
+        connection = socket.socket(fileno=SOCKET)
+        wire.send(connection, wire.Ready(time.monotonic() - began))
+        job = _receive(connection)
+        if job is not None:
+            _answer(connection, _target(config), job)
+        code = 0
+    except Exception as error:  # a worker that cannot start: the pool shows this text
+        os.write(2, f"{type(error).__name__}: {error}\n".encode("utf-8", "replace"))
+    finally:
+        os._exit(code)  # no exit handlers, no waiting for the user's threads
+
+
+def preload(config: wire.Config) -> None:
+    """Imports the analysis and traces warm-up functions; starts no JAX backend, so that a fork is safe."""
+    if config.warmup:
+        importlib.import_module(config.warmup).preload()
+    _target(config)
+
+
+def _open_streams() -> None:
+    sys.stdin = open(0, closefd=False)
+    sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)
+    sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)
+
+
+def _warm(config: wire.Config) -> None:
+    if config.warmup:
+        importlib.import_module(config.warmup).warm()
+
+
+def _target(config: wire.Config) -> Callable[..., Report]:
+    module, _, function = config.target.partition(":")
+    return getattr(importlib.import_module(module), function)
+
+
+def _receive(connection: socket.socket) -> wire.Job | None:
+    """Returns the request, None if the pool hung up: this spare is not needed."""
+    frames = wire.Frames(1 << 30)  # the pool is trusted and has checked the size
+    while data := connection.recv(1 << 16):
+        for frame in frames.feed(data):
+            return wire.to_worker(frame)
+    return None
+
+
+def _answer(connection: socket.socket, target: Callable[..., Report], job: wire.Job) -> None:
+    def emit(report: Report) -> None:
+        wire.send(connection, wire.Progress(report))
+
+    try:
+        message: msgspec.Struct = wire.Answer(target(job.request, until=job.until, emit=emit))
+        packed = wire.pack(message)
+    except BaseException as error:  # SystemExit and KeyboardInterrupt of user code, too, are an answer
+        packed = wire.pack(wire.Raised(type(error).__name__, _text(error)))
+    connection.sendall(packed)
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)[:4000]
+    except Exception:  # __str__ may be the user's
+        return "(its message could not be made)"
+
+
+if __name__ == "__main__":
+    raise SystemExit("started by explainer.sandbox.zygote only")
