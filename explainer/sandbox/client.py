@@ -73,13 +73,13 @@ def stream_from(pool: Pool, request: Request, until: Stage, limits: Limits) -> G
     ticket = pool.gate.join()
     try:
         yield from _wait(partial, ticket)
-        for _ in range(2):  # a worker that dies with its zygote, or before its request, gets a successor
-            partial, ending, printed = yield from _attempt(pool, partial, until, limits)
-            if ending.kind not in ("lost", "unavailable"):
-                break
+        _, ending, _ = outcome = yield from _attempt(pool, partial, until, limits)
+        if ending.kind in ("lost", "unavailable"):  # it died with its zygote, or before its request
+            outcome = yield from _attempt(pool, partial, until, limits)
     finally:
         ticket.leave()
         pool.refill()
+    partial, ending, printed = outcome
     yield verdict.final(partial, ending, limits, printed)
 
 

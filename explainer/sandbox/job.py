@@ -37,6 +37,7 @@ class Talk:
     child: Child
     frames: wire.Frames
     messages: int = 0
+    hung_up: float = 0.0  # monotonic, when its end of the socket was found closed
     printed: bytearray = field(default_factory=bytearray)
 
     def text(self) -> str:
@@ -57,23 +58,23 @@ def converse(pool: Pool, talk: Talk, request: Request, until: Stage) -> Iterator
     pool.start(talk.child)
     _send(talk.child, wire.pack(wire.Job(request, until)))
     for message in _hear(talk, talk.child.limits.deadline_s):
-        match message:
-            case None:
-                yield None
-            case wire.Progress(report):
-                yield report
-            case wire.Answer(report):
-                yield Ending("answer", report)
-                return
-            case wire.Raised(error_type, text):
-                yield Ending("raised", error_type=error_type, detail=text)
-                return
-            case Ending():
-                yield message
-                return
-            case _:
-                yield Ending("bad_answer", detail="a worker said ready twice")
-                return
+        news = _meaning(message)
+        yield news
+        if isinstance(news, Ending):
+            return
+
+
+def _meaning(message: wire.FromWorker | Ending | None) -> Report | Ending | None:
+    match message:
+        case wire.Progress(report):
+            return report
+        case wire.Answer(report):
+            return Ending("answer", report)
+        case wire.Raised(error_type, text):
+            return Ending("raised", error_type=error_type, detail=text)
+        case wire.Ready():
+            return Ending("bad_answer", detail="it said ready twice")
+    return message
 
 
 def _send(child: Child, data: bytes) -> None:
@@ -86,31 +87,38 @@ def _send(child: Child, data: bytes) -> None:
 def _hear(talk: Talk, seconds: float) -> Iterator[wire.FromWorker | Ending | None]:
     """Yields messages as they come, None at each beat without one, and an Ending, last."""
     deadline, beat = time.monotonic() + seconds, time.monotonic() + BEAT_S
-    child = talk.child
     with selectors.PollSelector() as selector:  # poll: a busy server has descriptors past select's 1024
-        selector.register(child.connection, selectors.EVENT_READ)
-        selector.register(child.output, selectors.EVENT_READ)
-        while time.monotonic() < deadline:
-            wait = max(0.0, min(beat, deadline) - time.monotonic())
-            ready = {key.fileobj for key, _ in selector.select(wait)}
-            if child.output in ready and not _read_output(talk):
-                selector.unregister(child.output)  # closed by the worker
-            if len(talk.printed) > child.limits.output_kb * 1024:
-                yield Ending("output")
-                return
-            if child.connection in ready:
-                for message in _read_messages(talk):
-                    beat = time.monotonic() + BEAT_S
-                    yield message
-                    if isinstance(message, Ending):
-                        return
-            elif child.ended.is_set():  # it is dead, but a process it made still holds the socket
-                yield _death(talk)
-                return
-            if time.monotonic() >= beat:
+        selector.register(talk.child.connection, selectors.EVENT_READ)
+        selector.register(talk.child.output, selectors.EVENT_READ)
+        while (now := time.monotonic()) < deadline:
+            news = _turn(talk, selector, max(0.0, min(beat, deadline) - now))
+            if news or time.monotonic() >= beat:
                 beat = time.monotonic() + BEAT_S
-                yield None
+                yield from news or [None]
+            if news and isinstance(news[-1], Ending):
+                return
     yield Ending("deadline")
+
+
+def _turn(talk: Talk, selector: selectors.PollSelector, wait: float) -> list[wire.FromWorker | Ending]:
+    """Waits for the worker at most so long; returns its messages, and how it ended if it did."""
+    child = talk.child
+    if talk.hung_up:
+        child.ended.wait(wait)
+    ready = {key.fileobj for key, _ in selector.select(0 if talk.hung_up else wait)}
+    if child.output in ready and not _read_output(talk):
+        selector.unregister(child.output)
+    if len(talk.printed) > child.limits.output_kb * 1024:
+        return [Ending("output")]
+    if child.connection in ready:
+        news = _read_messages(talk)
+        if talk.hung_up:
+            selector.unregister(child.connection)
+        return news
+    # dead though the socket is open: a process it made still holds that
+    if child.ended.is_set() or (talk.hung_up and time.monotonic() > talk.hung_up + LAST_WORDS_S):
+        return [_death(talk)]
+    return []
 
 
 def _read_output(talk: Talk) -> bool:
@@ -123,35 +131,28 @@ def _read_output(talk: Talk) -> bool:
     return bool(data)
 
 
-def _read_messages(talk: Talk) -> Iterator[wire.FromWorker | Ending | None]:
-    """Yields the messages that one read of the socket completes; an Ending if there can be no more."""
+def _read_messages(talk: Talk) -> list[wire.FromWorker | Ending]:
+    """Returns the messages that one read of the socket completes; an Ending after a bad one."""
+    news: list[wire.FromWorker | Ending] = []
     try:
         data = talk.child.connection.recv(CHUNK)
     except BlockingIOError:
-        return
+        return news
     except ConnectionResetError:
         data = b""
     if not data:
-        yield from _last_words(talk)
-        return
+        talk.hung_up = time.monotonic()
     try:
         for frame in talk.frames.feed(data):
             talk.messages += 1
             if talk.messages > MESSAGES:
                 raise wire.BadFrame(f"more than {MESSAGES} messages")
-            yield wire.from_worker(frame)
+            news.append(wire.from_worker(frame))
     except wire.FrameTooLarge as error:
-        yield Ending("answer_size", detail=str(error))
+        news.append(Ending("answer_size", detail=str(error)))
     except wire.BadFrame as error:
-        yield Ending("bad_answer", detail=str(error))
-
-
-def _last_words(talk: Talk) -> Iterator[Ending | None]:
-    """Waits for the zygote to say how the worker died, and drains what it printed."""
-    end = time.monotonic() + LAST_WORDS_S
-    while not talk.child.ended.wait(BEAT_S) and time.monotonic() < end:
-        yield None
-    yield _death(talk)
+        news.append(Ending("bad_answer", detail=str(error)))
+    return news
 
 
 def _death(talk: Talk) -> Ending:

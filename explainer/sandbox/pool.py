@@ -79,7 +79,7 @@ class Pool:
             if self._control is None:
                 return None
             for child in self._spares:
-                if child.limits == limits and child.end is None:
+                if child.limits == limits:
                     self._spares.remove(child)
                     return child
             return self._spawn(limits)
@@ -100,9 +100,8 @@ class Pool:
         os.close(child.output)
 
     def refill(self) -> None:
-        """Orders the spares that are missing, unless a job runs that has others to take: they would slow it."""
+        """Orders the missing spares; while a job runs, which they would slow, only if none is left."""
         with self._changed:
-            self._spares = [child for child in self._spares if child.end is None]
             if self._control is None or (self._spares and not self.gate.empty()):
                 return
             while len(self._spares) < self.settings.spares:
@@ -212,9 +211,7 @@ class Pool:
                 case wire.Spawned(job, pid):
                     self._children[job].pid = pid
                 case wire.Dead(job):
-                    child = self._children.pop(job)
-                    child.end = message
-                    child.ended.set()
+                    self._mark_dead(self._children.pop(job), message)
             self._changed.notify_all()
 
     def _bury(self, process: subprocess.Popen[bytes]) -> None:
@@ -223,7 +220,7 @@ class Pool:
             assert self._control is not None
             self._control.close()
             self._control, self._process = None, None
-            children, self._children, self._spares = self._children, {}, []
+            children, self._children = self._children, {}
         try:
             process.wait(timeout=5)
         except subprocess.TimeoutExpired:
@@ -231,8 +228,15 @@ class Pool:
             process.wait()
         for child in children.values():
             _kill_session(child.pid)
-            child.end = wire.Dead(child.job, why="zygote")
+            self._mark_dead(child, wire.Dead(child.job, why="zygote"))
+
+    def _mark_dead(self, child: Child, end: wire.Dead) -> None:
+        with self._changed:
+            child.end = end
             child.ended.set()
+            if child in self._spares:
+                self._spares.remove(child)
+                self.release(child)
 
     def _fail(self, text: str) -> None:
         with self._changed:

@@ -56,7 +56,7 @@ class Settings:
 
     jobs: int = field(default_factory=lambda: int(_number("EXPLAINER_JOBS", _cores())))
     spares: int = field(default_factory=lambda: int(_number("EXPLAINER_SPARES", 2, least=0)))
-    strategy: Strategy = field(default_factory=lambda: _strategy())
+    strategy: Strategy = field(default_factory=lambda: _strategy(os.environ.get("EXPLAINER_STRATEGY", "")))
     platform: str = field(default_factory=lambda: os.environ.get("EXPLAINER_PLATFORM", ""))
     target: str = "explainer.analysis.pipeline:explain"
     warmup: str = "explainer.analysis.preload"
@@ -75,9 +75,9 @@ def _number(variable: str, default: float, least: float = 1) -> float:
     return number
 
 
-def _strategy() -> Strategy:
+def _strategy(text: str) -> Strategy:
     """Returns "fork" where that is safe: macOS frameworks do not survive a fork without exec."""
-    text = os.environ.get("EXPLAINER_STRATEGY", "") or ("fork" if sys.platform == "linux" else "exec")
+    text = text or ("fork" if sys.platform == "linux" else "exec")
     if text == "fork":
         return "fork"
     if text == "exec":

@@ -16,8 +16,8 @@ from explainer.sandbox.settings import VARIABLES, Limits
 from explainer.spec import STAGES, Stage
 
 Kind = Literal[
-    "answer", "raised", "crash", "deadline", "memory", "output", "answer_size", "source_size", "bad_answer", "lost",
-    "unavailable",
+    "answer", "raised", "crash", "lost", "unavailable", "bad_answer",
+    "deadline", "memory", "output", "answer_size", "source_size",
 ]  # fmt: skip
 
 DOING: dict[Stage, str] = {
@@ -43,6 +43,80 @@ class Ending:
     signal: int = 0
     code: int = 0
     peak_mb: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What a Failure says: `what` happened, as a sentence without its stop, and `advice`."""
+
+    error_type: str
+    what: str
+    advice: str
+    limit: str = ""
+    field: str = ""  # of Limits
+
+
+TEXTS: dict[Kind, Text] = {
+    "answer": Text("BadAnswer", "The worker sent an empty answer", ""),
+    "raised": Text("", "{error_type} ended the explanation while {doing}", ""),
+    "crash": Text(
+        "WorkerCrashed",
+        "{how} while {doing}",
+        "This is no Python exception: look for code that ends the process, for ctypes or other native code, "
+        "or for a bug in XLA.",
+    ),
+    "lost": Text(
+        "WorkerCrashed",
+        "The process that makes workers ended twice while {doing}",
+        "If your code sends signals to other processes, remove that part; else try again.",
+    ),
+    "unavailable": Text(
+        "WorkerUnavailable",
+        "No worker could be started, so nothing was run: {detail}",
+        "Check that the packages of requirements.txt are installed, then try again.",
+    ),
+    "bad_answer": Text(
+        "BadAnswer",
+        "The worker sent something that is not an explanation while {doing}, so it was stopped",
+        "Code that forks, or that closes or writes to open descriptors, does this; remove that part.",
+    ),
+    "deadline": Text(
+        "DeadlineExceeded",
+        "Stopped after {deadline_s:g} s while {doing}",
+        "One explanation may take {deadline_s:g} s. Look for a loop without an end, or use smaller arrays.",
+        "deadline",
+        "deadline_s",
+    ),
+    "memory": Text(
+        "MemoryLimitExceeded",
+        "Stopped at {peak_mb:,.0f} MiB of memory while {doing}",
+        "One explanation may hold {memory_mb:,} MiB. Use smaller arrays: the axes stay the same.",
+        "memory",
+        "memory_mb",
+    ),
+    "output": Text(
+        "OutputLimitExceeded",
+        "Stopped for printing too much while {doing}",
+        "One explanation may print {output_kb:,} KiB. Print less, or fewer times.",
+        "output",
+        "output_kb",
+    ),
+    "answer_size": Text(
+        "AnswerLimitExceeded",
+        "The explanation itself grew too large: {detail}",
+        "One explanation may hold {answer_mb:,} MiB. Explain a smaller function, or one part of it.",
+        "answer",
+        "answer_mb",
+    ),
+    "source_size": Text(
+        "SourceLimitExceeded",
+        "The request is too long: {detail}",
+        "Code, arguments and axes together may hold {source_kb:,} KiB. Paste only the function and what it "
+        "needs, and give big arrays by shape: f32[1000,1000].",
+        "source",
+        "source_kb",
+    ),
+}
 
 
 def final(partial: Report, ending: Ending, limits: Limits, printed: str = "") -> Report:
@@ -75,83 +149,25 @@ def _failed(partial: Report, failure: Failure) -> Report:
 
 
 def _failure(partial: Report, ending: Ending, limits: Limits, printed: str) -> Failure:
-    stage = running_stage(partial)
-    doing = DOING[stage]
-    match ending.kind:
-        case "deadline":
-            return _limited(
-                stage, "DeadlineExceeded", "deadline", f"Stopped after {limits.deadline_s:g} s while {doing}.",
-                f"One explanation may take {limits.deadline_s:g} s. Look for a loop that does not end, or use "
-                f"smaller arrays. {_yourself('deadline_s', 'seconds')}",
-            )  # fmt: skip
-        case "memory":
-            return _limited(
-                stage, "MemoryLimitExceeded", "memory",
-                f"Stopped at {ending.peak_mb:,.0f} MiB of memory while {doing}.",
-                f"One explanation may hold {limits.memory_mb:,} MiB. Use smaller arrays: the axes stay the same. "
-                f"{_yourself('memory_mb', 'MiB')}",
-            )  # fmt: skip
-        case "output":
-            return _limited(
-                stage, "OutputLimitExceeded", "output", f"Stopped for printing too much while {doing}.",
-                f"One explanation may print {limits.output_kb:,} KiB. Print less, or fewer times. "
-                f"{_yourself('output_kb', 'KiB')}",
-            )  # fmt: skip
-        case "answer_size":
-            return _limited(
-                stage, "AnswerLimitExceeded", "answer", f"The explanation itself grew too large: {ending.detail}.",
-                f"One explanation may hold {limits.answer_mb:,} MiB. Explain a smaller function, or one part of it. "
-                f"{_yourself('answer_mb', 'MiB')}",
-            )  # fmt: skip
-        case "source_size":
-            return _limited(
-                "parse", "SourceLimitExceeded", "source", f"The request is too long: {ending.detail}.",
-                f"Code, arguments and axes together may hold {limits.source_kb:,} KiB. Paste only the function and "
-                f"what it needs; give big arrays by shape, f32[1000,1000]. {_yourself('source_kb', 'KiB')}",
-            )  # fmt: skip
-    return _unlimited(stage, ending, printed)
-
-
-def _limited(stage: Stage, error_type: str, limit: str, message: str, advice: str) -> Failure:
-    return Failure(stage, error_type, message, f"{message} {advice}", limit=limit)
-
-
-def _yourself(field: str, unit: str) -> str:
-    return f"If you run this app yourself, set {VARIABLES[field]} to more {unit}."
-
-
-def _unlimited(stage: Stage, ending: Ending, printed: str) -> Failure:
-    doing = DOING[stage]
-    match ending.kind:
-        case "raised":
-            return Failure(
-                stage, ending.error_type, ending.detail,
-                f"{ending.error_type} ended the explanation while {doing}.",
-            )  # fmt: skip
-        case "bad_answer":
-            return Failure(
-                stage, "BadAnswer", ending.detail,
-                f"The worker sent something that is not an explanation while {doing}, so it was stopped. Code "
-                "that forks or writes to open descriptors does this; remove that part.",
-            )  # fmt: skip
-        case "unavailable":
-            return Failure(
-                stage, "WorkerUnavailable", ending.detail,
-                f"No worker could be started, so nothing was run: {ending.detail}. Check that the packages of "
-                "requirements.txt are installed, then try again.",
-            )  # fmt: skip
-        case "lost":
-            return Failure(
-                stage, "WorkerCrashed", "The process that makes workers ended, twice.",
-                f"The process that makes workers ended while {doing}, twice. If your code sends signals to other "
-                "processes, remove that part; else try again.",
-            )  # fmt: skip
-    how = _manner(ending)
+    stage = "parse" if ending.kind == "source_size" else running_stage(partial)
+    text = TEXTS[ending.kind]
+    words = {
+        "doing": DOING[stage],
+        "how": _manner(ending),
+        "detail": ending.detail,
+        "peak_mb": ending.peak_mb,
+        "error_type": ending.error_type,
+    } | {name: getattr(limits, name) for name in VARIABLES}
+    what = text.what.format(**words)
+    explanation = f"{what}. {text.advice.format(**words)}".strip()
+    if text.field:
+        explanation += (
+            f" If you run this app yourself, raise {VARIABLES[text.field]} (it is {words[text.field]:g})."
+        )
+    own_words = printed[-2000:].strip() if ending.kind == "crash" else ending.detail
     return Failure(
-        stage, "WorkerCrashed", printed[-2000:].strip() or how,
-        f"{how} while {doing}. This is no Python exception: look for code that ends the process, for ctypes or "
-        "other native code, or for a bug in XLA.",
-    )  # fmt: skip
+        stage, ending.error_type or text.error_type, own_words or f"{what}.", explanation, limit=text.limit
+    )
 
 
 def _manner(ending: Ending) -> str:

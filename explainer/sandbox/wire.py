@@ -14,7 +14,7 @@ import socket
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -84,7 +84,10 @@ class Spawned(msgspec.Struct, frozen=True, tag=True):
 
 
 class Dead(msgspec.Struct, frozen=True, tag=True):
-    """Says how a worker ended. `why` is "memory", "deadline", "order" (ours), "zygote" or "" (its own doing)."""
+    """Says how a worker ended.
+
+    `why`: "memory" or "deadline" (a limit), "order" (ours), "zygote" (it died too), "" (its own doing).
+    """
 
     job: int
     signal: int = 0
@@ -132,27 +135,41 @@ FromWorker = Ready | Progress | Answer | Raised
 T = TypeVar("T")
 
 
-class Decoder:
-    """Decodes frames of one direction; raises BadFrame on everything else."""
-
-    def __init__(self, kind: object) -> None:
-        self._decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(kind)  # type: ignore[arg-type]  # a union
-
-    def __call__(self, payload: bytes) -> Any:
-        try:
-            message = self._decoder.decode(payload)
-            if isinstance(message, (Progress, Answer)):
-                _require_plain_previews(message.report)
-        # msgspec lets UnicodeDecodeError (a ValueError) and, for deep nesting, RecursionError through
-        except (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError) as error:
-            raise BadFrame(f"{type(error).__name__}: {clean(str(error))[:500]}") from error
-        return message
+_TO_ZYGOTE: msgspec.msgpack.Decoder[ToZygote] = msgspec.msgpack.Decoder(ToZygote)
+_FROM_ZYGOTE: msgspec.msgpack.Decoder[FromZygote] = msgspec.msgpack.Decoder(FromZygote)
+_TO_WORKER: msgspec.msgpack.Decoder[Job] = msgspec.msgpack.Decoder(Job)
+_FROM_WORKER: msgspec.msgpack.Decoder[FromWorker] = msgspec.msgpack.Decoder(FromWorker)
 
 
-to_zygote = Decoder(ToZygote)
-from_zygote = Decoder(FromZygote)
-from_worker = Decoder(FromWorker)
-to_worker = Decoder(Job)
+def to_zygote(payload: bytes) -> ToZygote:
+    """Returns the order in a frame; raises BadFrame."""
+    return _decode(_TO_ZYGOTE, payload)
+
+
+def from_zygote(payload: bytes) -> FromZygote:
+    """Returns the zygote's news in a frame; raises BadFrame."""
+    return _decode(_FROM_ZYGOTE, payload)
+
+
+def to_worker(payload: bytes) -> Job:
+    """Returns the request in a frame; raises BadFrame."""
+    return _decode(_TO_WORKER, payload)
+
+
+def from_worker(payload: bytes) -> FromWorker:
+    """Returns a worker's message in a frame; raises BadFrame."""
+    message = _decode(_FROM_WORKER, payload)
+    if isinstance(message, (Progress, Answer)):
+        _require_plain_previews(message.report)
+    return message
+
+
+def _decode(decoder: msgspec.msgpack.Decoder[T], payload: bytes) -> T:
+    try:
+        return decoder.decode(payload)
+    # msgspec lets UnicodeDecodeError (a ValueError) and, for deep nesting, RecursionError through
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
+        raise BadFrame(f"{type(error).__name__}: {clean(str(error))[:500]}") from error
 
 
 class Frames:
@@ -204,7 +221,7 @@ def clean_request(request: Request) -> Request:
     return replace(request)
 
 
-def _clean_tree(tree: Any) -> Any:  # any plain data: no narrower type exists
+def _clean_tree(tree: object) -> object:
     if isinstance(tree, str):
         return clean(tree)
     if isinstance(tree, dict):
@@ -215,14 +232,14 @@ def _clean_tree(tree: Any) -> Any:  # any plain data: no narrower type exists
 
 
 def _require_plain_previews(report: Report) -> None:
-    """Raises TypeError unless each preview is nested lists of numbers and text: its type says Any."""
+    """Raises BadFrame unless each preview is nested lists of numbers and text: its type says Any."""
     waiting: list[object] = [leaf.preview for leaf in _leaves(report)]
     while waiting:
         value = waiting.pop()
         if isinstance(value, list):
             waiting += value
         elif not isinstance(value, (bool, int, float, str, type(None))):
-            raise TypeError(f"a preview holds {type(value).__name__}")
+            raise BadFrame(f"a preview holds {type(value).__name__}")
 
 
 def _leaves(report: Report) -> Iterator[Leaf]:

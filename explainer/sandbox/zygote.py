@@ -237,7 +237,9 @@ def _resident_mb(pid: int) -> float:
                 return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / wire.MB
         except (FileNotFoundError, ProcessLookupError):
             return 0.0
-    listing = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True)
+    listing = subprocess.run(
+        ["ps", "-o", "rss=", "-p", str(pid)], check=False, capture_output=True, text=True
+    )
     return int(listing.stdout or 0) / 1024
 
 

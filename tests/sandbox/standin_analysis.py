@@ -4,26 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from explainer.report import Report, StageReport
+from explainer.report import Leaf, Report, StageReport
 from explainer.spec import Request, Stage
 
 
 def explain(request: Request, until: Stage, emit: Callable[[Report], None]) -> Report:
-    names = {
-        "request": request,
-        "emit": emit,
-        "Report": Report,
-        "StageReport": StageReport,
-        "printed": "answered",
-    }
-    emit(
-        Report(
-            request,
-            stages=(StageReport("parse", "done", 0.1), StageReport("trace", "running")),
-            notes=("kept",),
-        )
-    )
+    """Emits one partial Report, runs the code, and returns its `report`, or one that holds its `text`."""
+    names = {"request": request, "until": until, "emit": emit, "Report": Report, "Leaf": Leaf, "text": "done"}
+    done = StageReport("parse", "done", 0.1)
+    emit(Report(request, stages=(done, StageReport("trace", "running")), notes=("found early",)))
     exec(request.code, names)
-    return names.get("report") or Report(
-        request, stages=(StageReport("parse", "done"),), printed=names["printed"]
-    )
+    return names.get("report") or Report(request, stages=(done,), printed=names["text"])

@@ -1,0 +1,266 @@
+"""Requests through real worker processes, with a stand-in for the analysis; both strategies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+
+from explainer.sandbox.client import stream_from
+from explainer.sandbox.pool import Pool
+from explainer.sandbox.settings import Limits, Settings
+from explainer.spec import Request
+from tests.sandbox.conftest import TARGET, alive, make_pool, open_descriptors, wait_for, wait_for_death
+
+ENDLESS = "while True: pass"
+
+
+def streamed(pool, code, **limits):
+    return stream_from(pool, Request(code=code), "time", Limits(**limits))
+
+
+def test_an_honest_request_is_answered(run):
+    report = run("text = request.code[:4] + until")
+    assert (report.printed, report.failure) == ("texttime", None)
+
+
+def test_the_request_and_the_level_come_from_this_side_not_from_the_worker(run):
+    forged = "Report(type(request)(code='forged'), isolation=Isolation('sealed'))"
+    code = f"from explainer.report import Isolation\nreport = {forged}"
+    report = run(code)
+    assert report.request.code == code
+    assert report.isolation.level == "bare"
+    assert "No kernel isolation" in report.isolation.reasons[0]
+
+
+def test_each_worker_serves_one_request(run):
+    code = "import os, builtins; text = f'{os.getpid()} {hasattr(builtins, \"mark\")}'; builtins.mark = 1"
+    first, second = (run(code).printed.split() for _ in range(2))
+    assert first[0] != second[0]
+    assert first[1] == second[1] == "False"
+
+
+def test_a_worker_knows_no_secret_of_the_apps_environment(monkeypatch):
+    monkeypatch.setenv("API_TOKEN", "secret")
+    pool = make_pool("fork")
+    report = list(streamed(pool, "import os; text = str('API_TOKEN' in os.environ)"))[-1]
+    pool.close()
+    assert report.printed == "False"
+
+
+@pytest.mark.parametrize(
+    ("code", "error_type", "words"),
+    [
+        ("import os; os._exit(3)", "WorkerCrashed", "exit code 3"),
+        ("import os; os._exit(0)", "WorkerCrashed", "exit code 0"),
+        ("import os; os.abort()", "WorkerCrashed", "SIGABRT"),
+        ("import ctypes; ctypes.string_at(0)", "WorkerCrashed", "SIGSEGV"),
+        ("import os; os.kill(os.getpid(), 9)", "WorkerCrashed", "SIGKILL"),
+        ("import sys; sys.exit(2)", "SystemExit", "SystemExit"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt", "KeyboardInterrupt"),
+        ("1 / 0", "ZeroDivisionError", "ZeroDivisionError"),
+        ("class E(Exception):\n def __str__(self): raise ValueError\nraise E", "E", "E ended"),
+        ("import os; os.close(3); import time; time.sleep(60)", "BadAnswer", "descriptors"),
+        ("import os; os.write(3, b'\\x05\\0\\0\\0hello')", "BadAnswer", "not an explanation"),
+        ("import os\nwhile True: os.write(3, b'\\0\\0\\0\\0')", "BadAnswer", "not an explanation"),
+        (
+            "report = Report(request, outputs=(Leaf('out', 'f', (), b'raw'),))",
+            "BadAnswer",
+            "not an explanation",
+        ),
+        ("report = Report(request, printed=7)", "BadAnswer", "not an explanation"),
+        ("report = Report(request, notes=(2**70,))", "OverflowError", "OverflowError"),
+    ],
+)
+def test_a_worker_that_ends_without_an_answer_is_a_failure(run, code, error_type, words):
+    report = run(code)
+    assert report.failure.error_type == error_type
+    assert words in report.failure.explanation
+    assert report.failure.limit == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "limits", "error_type", "limit", "words"),
+    [
+        (ENDLESS, {"deadline_s": 1}, "DeadlineExceeded", "deadline",
+         ["Stopped after 1 s while JAX was tracing", "EXPLAINER_DEADLINE_S"]),
+        ("import signal\nfor s in (2, 14, 15, 24): signal.signal(s, signal.SIG_IGN)\n" + ENDLESS, {"deadline_s": 1},
+         "DeadlineExceeded", "deadline", ["Stopped after 1 s"]),
+        ("import time\nhog = bytearray(400 << 20)\nfor i in range(0, len(hog), 4096): hog[i] = 1\ntime.sleep(60)",
+         {"memory_mb": 250}, "MemoryLimitExceeded", "memory", ["250 MiB", "EXPLAINER_MEMORY_MB"]),
+        ("import os\nwhile True: os.write(1, b'x' * 1000)", {"output_kb": 8}, "OutputLimitExceeded", "output",
+         ["8 KiB", "EXPLAINER_OUTPUT_KB"]),
+        ("import sys\nwhile True: print('flood', file=sys.stderr)", {}, "OutputLimitExceeded", "output", ["256 KiB"]),
+        ("text = 'a' * (3 << 20)", {"answer_mb": 2}, "AnswerLimitExceeded", "answer",
+         ["2 MiB", "EXPLAINER_ANSWER_MB"]),
+    ],
+)  # fmt: skip
+def test_a_limit_is_named_and_what_was_found_is_kept(run, code, limits, error_type, limit, words):
+    report = run(code, **limits)
+    assert (report.failure.error_type, report.failure.limit) == (error_type, limit)
+    assert [word for word in words if word not in report.failure.explanation] == []
+    assert report.notes == ("found early",)
+    assert [(s.name, s.status) for s in report.stages] == [("parse", "done"), ("trace", "failed")]
+
+
+def test_memory_past_the_rlimit_is_an_exception_in_the_worker(run):
+    assert run("bytearray(100 << 30)").failure.error_type == "MemoryError"
+
+
+def test_a_request_that_is_too_long_starts_no_worker(pool):
+    report = list(streamed(pool, "#" * 5000, source_kb=4))[-1]
+    assert (report.failure.error_type, report.failure.limit) == ("SourceLimitExceeded", "source")
+    assert "EXPLAINER_SOURCE_KB" in report.failure.explanation
+
+
+def test_what_native_code_prints_is_shown(run):
+    assert run("import os; os.write(1, b'from C\\n'); text = ''").printed == "from C\n"
+
+
+@pytest.mark.parametrize(
+    "place", ["text = 'a\\ud800b'", "raise ValueError('a\\ud800b')", "print('a\\ud800b')"]
+)
+def test_lone_surrogates_become_question_marks(run, place):
+    report = run(place)
+    found = report.failure.message if report.failure else report.printed
+    assert "a?b" in found
+
+
+def test_lone_surrogates_in_a_request_are_no_obstacle(run):
+    assert run("text = request.code[-1] # \ud800").printed == "?"
+
+
+def test_a_grandchild_dies_with_its_worker(run):
+    report = run("import os\npid = os.fork()\nif not pid:\n import time; time.sleep(600)\ntext = str(pid)")
+    assert wait_for_death(int(report.printed))
+
+
+def test_a_grandchild_in_a_session_of_its_own_dies_too(run):
+    code = "import subprocess; text = str(subprocess.Popen(['sleep', '600'], start_new_session=True).pid)"
+    assert wait_for_death(int(run(code).printed))
+
+
+def test_a_grandchild_that_holds_the_socket_delays_nothing(run):
+    report = run("import os\nif not os.fork():\n import time; time.sleep(600)\nos._exit(4)")
+    assert "exit code 4" in report.failure.explanation
+
+
+def test_two_requests_run_at_once(pool, tmp_path):
+    go = tmp_path / "go"  # each worker ends only after both have begun
+    code = f"import os, time\nwhile not os.path.exists({str(go)!r}): time.sleep(.01)"
+    begun, last = set(), {}
+
+    def follow(name):
+        for report in streamed(pool, code):
+            last[name] = report
+            if report.notes:
+                begun.add(name)
+            if len(begun) == 2:
+                go.touch()
+
+    threads = [threading.Thread(target=follow, args=name) for name in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [report.failure for report in last.values()] == [None, None]
+
+
+def test_requests_past_the_places_wait_in_order_with_heartbeats(tmp_path):
+    pool = Pool(Settings(jobs=1, spares=1, strategy="fork", target=TARGET, warmup=""))
+    first = streamed(pool, ENDLESS)
+    while not next(first).notes:
+        pass
+    second, third = streamed(pool, "pass"), streamed(pool, "pass")
+    assert next(second).stages[0].note == "waiting: 1 before this one"
+    assert next(third).stages[0].note == "waiting: 2 before this one"
+    assert next(third).stages[0].status == "running"
+    first.close()
+    assert next(third).stages[0].note == "waiting: 1 before this one"
+    assert list(second)[-1].failure is None
+    assert list(third)[-1].failure is None
+    pool.close()
+
+
+def test_a_heartbeat_shows_the_running_stage_and_its_seconds(pool):
+    reports = list(streamed(pool, "import time; time.sleep(0.6)"))
+    running = [r.stage("trace").seconds for r in reports if r.stage("trace")]
+    assert len(running) >= 5
+    assert running == sorted(running)
+    assert running[-1] > 0.4
+
+
+def test_closing_the_stream_kills_the_worker_at_once(pool):
+    stream = streamed(pool, "import os; emit(Report(request, notes=(str(os.getpid()),)))\n" + ENDLESS)
+    pid = next(int(r.notes[0]) for r in stream if r.notes and r.notes[0].isdigit())
+    assert alive(pid)
+    stream.close()
+    assert wait_for_death(pid)
+    assert list(streamed(pool, "pass"))[-1].failure is None
+
+
+def test_an_abandoned_worker_dies_at_its_deadline(pool):
+    stream = streamed(
+        pool, "import os; emit(Report(request, notes=(str(os.getpid()),)))\n" + ENDLESS, deadline_s=1
+    )
+    pid = next(int(r.notes[0]) for r in stream if r.notes and r.notes[0].isdigit())
+    assert wait_for_death(pid)  # nobody asks the stream for more
+    stream.close()
+
+
+def test_a_killed_zygote_is_replaced_and_the_running_request_answered(pool, tmp_path):
+    flag = tmp_path / "flag"
+    code = f"import os, time\nif not os.path.exists({str(flag)!r}): time.sleep(600)"
+    zygote = None
+    for report in streamed(pool, code):
+        if zygote is None and report.notes:
+            zygote, *workers = pool.pids()
+            os.kill(zygote, signal.SIGKILL)
+            assert all(wait_for_death(pid) for pid in [zygote, *workers])
+            flag.touch()
+    assert report.failure is None
+    assert pool.pids()[0] != zygote
+
+
+def test_code_that_kills_the_zygote_each_time_is_a_failure(run):
+    report = run("import os, time; os.kill(os.getppid(), 9); time.sleep(600)")
+    assert report.failure.error_type == "WorkerCrashed"
+    assert "twice" in report.failure.explanation
+    assert run("pass").failure is None
+
+
+def test_no_descriptor_or_process_is_left_over(pool):
+    list(streamed(pool, "pass"))
+    assert wait_for(lambda: len(pool.pids()) == 2)  # the zygote and one spare
+    before = open_descriptors()
+    for code in ["pass", "import os; os._exit(1)", "1 / 0", "import os; os.close(3)"]:
+        list(streamed(pool, code))
+    assert wait_for(lambda: len(pool.pids()) == 2)
+    assert open_descriptors() == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"target": "no_such_module:explain"}, "no_such_module"),
+        ({"target": TARGET, "warmup": "no_such_warmup"}, "no_such_warmup"),
+    ],
+)
+@pytest.mark.parametrize("strategy", ["fork", "exec"])
+def test_a_worker_that_cannot_start_is_a_failure_in_words(settings, words, strategy, capfd):
+    pool = Pool(Settings(jobs=1, spares=1, strategy=strategy, **({"warmup": ""} | settings)))
+    report = list(streamed(pool, "pass"))[-1]
+    assert report.failure.error_type == "WorkerUnavailable"
+    assert words in report.failure.explanation
+    pool.close()
+
+
+def test_close_ends_every_process_and_later_requests_say_so():
+    pool = Pool(Settings(jobs=1, spares=2, strategy="fork", target=TARGET, warmup=""))
+    assert wait_for(lambda: len(pool.pids()) == 3)
+    pids = pool.pids()
+    pool.close()
+    assert all(wait_for_death(pid) for pid in pids)
+    assert "shut down" in list(streamed(pool, "pass"))[-1].failure.explanation
