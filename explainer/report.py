@@ -196,8 +196,8 @@ class Timing:
 
     trace: float
     lower: float
-    compile: float
-    first_call: float
+    compile: float | None = None
+    first_call: float | None = None
     median: float | None = None
     q1: float | None = None
     q3: float | None = None

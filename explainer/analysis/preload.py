@@ -27,7 +27,7 @@ class BackendStarted(RuntimeError):
 
 
 def preload() -> None:
-    """Traces a spread of common operations under `jax.vmap`; raises BackendStarted if that started a backend."""
+    """Traces common operations under `jax.vmap`; raises BackendStarted if that started a backend."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for function, example in _warm_ups():

@@ -1,0 +1,163 @@
+"""Checking: the mapped run against a plain Python loop over examples.
+
+    arguments, outputs, Peeled ──▶ compare_with_loop ──▶ Check
+
+The oracle knows nothing of vmap: it indexes each argument along its mapped axes, calls the function
+on that one example, and looks the same example up in the mapped result.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from explainer.analysis import axes
+from explainer.analysis.axes import Peeled
+from explainer.analysis.parsing import Program
+from explainer.report import Check, Level
+
+MOST_EXAMPLES = 64
+_SECONDS = 1.0  # no new example is begun after this
+_EPS = 1024  # accepted error in units of the dtype's rounding at the leaf's largest value
+
+
+def compare_with_loop(program: Program, peeled: Peeled, levels: tuple[Level, ...], outputs: Any) -> Check:
+    """Calls the function on single examples and compares; says so where no loop is possible."""
+    sizes = [size or 0 for size in peeled.sizes]
+    examples = prod(sizes)
+    named = [level.name for level in program.levels if level.axis_name is not None]
+    if not examples:
+        return Check(None, 0, examples, note="an axis has size 0: there is no example to compare")
+    places = sample(sizes, MOST_EXAMPLES)
+    function = _single(program)
+    flat = [np.asarray(_plain(leaf)) for leaf in jax.tree.leaves(outputs)]
+    worst = _Worst()
+    compared, end = 0, time.perf_counter() + _SECONDS
+    try:
+        for place in places:
+            expected = jax.tree.leaves(function(example(program, peeled, place)))
+            for n, value in enumerate(expected):
+                worst.add(
+                    np.asarray(_plain(value)), flat[n][_output_index(levels, n, place, flat[n].ndim)], flat[n]
+                )
+            compared += 1
+            if time.perf_counter() > end:
+                break
+    except NameError as error:  # jax: an axis name that only vmap binds
+        if not named:
+            raise
+        reason = f"the function communicates along {', '.join(named)}, so single calls cannot stand in for it"
+        return Check(None, 0, examples, note=f"{reason} ({error})".split("\n")[0])
+    note = (
+        "" if compared == examples else f"{compared} of {examples:,} examples, spread evenly, ends included"
+    )
+    return Check(worst.agrees, compared, examples, worst.absolute, worst.ulp, note)
+
+
+def sample(sizes: list[int], most: int) -> list[tuple[int, ...]]:
+    """Chooses examples spread over the nest, the first and the last among them.
+
+    sizes [3, 4] -> all 12;  sizes [1000, 1000], most 64 -> 64 on a grid of diagonal steps
+    """
+    total = prod(sizes)
+    if total <= most:
+        return list(itertools.product(*map(range, sizes)))
+    flat = sorted({round(n * (total - 1) / (most - 1)) for n in range(most)})
+    return [tuple(int(i) for i in np.unravel_index(n, sizes)) for n in flat]
+
+
+def example(program: Program, peeled: Peeled, place: tuple[int, ...]) -> list[Any]:
+    """Returns all leaves as one example sees them: each mapped axis indexed away, outermost first."""
+    leaves = list(program.values())
+    for n, position in enumerate(axes.array_operands(program)):
+        for level, index in zip(peeled.axes, place, strict=True):
+            axis = level[n]
+            if axis is not None:
+                leaves[position] = leaves[position][
+                    (slice(None),) * (axis % leaves[position].ndim) + (index,)
+                ]
+    return leaves
+
+
+def _single(program: Program) -> Callable[[list[Any]], Any]:
+    """Returns the function on one example's leaves, compiled; uncompiled if it needs concrete values."""
+    arrays = axes.array_operands(program)
+
+    def call(arrays_now: list[Any], leaves: list[Any]) -> Any:
+        args, kwargs = axes.rebuild(program, arrays, arrays_now, leaves)
+        return program.function(*args, **kwargs)
+
+    statics = [None if operand.is_array else operand.value for operand in program.operands]
+    compiled = jax.jit(lambda now: call(now, statics))
+
+    def single(leaves: list[Any]) -> Any:
+        now = [leaves[position] for position in arrays]
+        try:
+            return compiled(now)
+        except jax.errors.ConcretizationTypeError:
+            return call(now, leaves)
+
+    return single
+
+
+def _output_index(levels: tuple[Level, ...], leaf: int, place: tuple[int, ...], ndim: int) -> Any:
+    """Returns the index that picks one example out of a mapped result, outermost level first."""
+    index: list[Any] = [slice(None)] * ndim
+    free = list(range(ndim))  # axes not yet picked, in order
+    for level, number in zip(levels, place, strict=True):
+        axis = level.outputs[leaf].index
+        if axis is not None:
+            index[free.pop(axis)] = number
+    return tuple(index)
+
+
+def _plain(value: Any) -> Any:
+    """Returns random keys as their words; anything else as it is."""
+    if hasattr(value, "dtype") and jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
+        return jax.random.key_data(value)
+    return value
+
+
+class _Worst:
+    """The largest deviation so far over all compared values."""
+
+    def __init__(self) -> None:
+        self.absolute = 0.0
+        self.ulp = 0.0
+        self.agrees = True
+
+    def add(self, expected: np.ndarray, got: np.ndarray, whole: np.ndarray) -> None:
+        """Takes in one example's leaf; `whole` is the leaf over all examples, for its scale."""
+        if expected.shape != got.shape:
+            self.agrees = False
+            return
+        if expected.dtype.kind in "bui":
+            self._exact(expected, got)
+            return
+        complex_ = expected.dtype.kind == "c"
+        wide = np.complex128 if complex_ else np.float64
+        eps = float(jnp.finfo(expected.dtype).eps)
+        a, b = expected.astype(wide), got.astype(wide)
+        same = (a == b) | (np.isnan(a) & np.isnan(b))
+        with np.errstate(invalid="ignore"):
+            error = np.where(same, 0.0, np.abs(a - b))
+        error = np.where(np.isnan(error), np.inf, error)
+        scale = np.abs(np.nan_to_num(whole.astype(wide), nan=0.0, posinf=0.0, neginf=0.0)).max(initial=0.0)
+        size = np.maximum(np.maximum(np.abs(a), np.abs(b)), float(jnp.finfo(expected.dtype).tiny))
+        with np.errstate(invalid="ignore"):
+            ulps = np.where(error == 0, 0.0, error / (size * eps))
+        self.absolute = max(self.absolute, float(error.max(initial=0.0)))
+        self.ulp = max(self.ulp, float(np.nan_to_num(ulps, nan=np.inf).max(initial=0.0)))
+        self.agrees &= bool((error <= _EPS * eps * scale).all())
+
+    def _exact(self, expected: np.ndarray, got: np.ndarray) -> None:
+        error = np.abs(expected.astype(np.float64) - got.astype(np.float64))
+        self.absolute = max(self.absolute, float(error.max(initial=0.0)))
+        self.agrees &= bool((expected == got).all())

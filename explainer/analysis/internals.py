@@ -1,0 +1,338 @@
+"""All that touches JAX's internals: tags and probes inside jaxprs, and how they are read back.
+
+    tracing ── jaxpr ──▶ instrument ──▶ jax.vmap ──▶ batched jaxpr ──▶ read ──▶ batching
+
+Every equation of the per-example jaxpr, bodies of scan, cond, jit, ... included, gets a *tag* in
+its name stack; JAX hands the name stack to every equation that batching emits for it. Every body
+ends in a *probe*: an equation over all values computed in it. The probe's batching rule notes
+where JAX's own rules put the axis of each operand, and rebinds itself, so levels append.
+
+Relies on (read in jax 0.9 to 0.10): `fancy_primitive_batchers`, `Jaxpr.replace`,
+`JaxprEqn.replace`, `Var(aval)`, name stacks surviving `eval_jaxpr`, and the pretty-printer's
+`JaxprPpContext`. `tests/analysis` fails when one of these changes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from unittest import mock
+
+import jax
+from jax._src import core, source_info_util
+from jax._src.api_util import flatten_axes as _flatten_axes
+from jax.extend.core import ClosedJaxpr, DropVar, Jaxpr, JaxprEqn, Literal, Primitive, Var, new_jaxpr_eqn
+from jax.interpreters import batching, mlir
+
+_MARK = "§"  # opens a tag in a name stack: §<body>.<equation>
+_TAG = re.compile(rf"{_MARK}(\d+)\.(\d+)")
+_ANNOTATION = re.compile(r"\s*# \[[^\n]*\]$")
+
+Key = tuple[tuple[int, int], ...]
+"""An equation by its way in: (body, index) of each enclosing equation, then its own."""
+
+probe_p = Primitive("explainer_probe")
+probe_p.multiple_results = True
+probe_p.def_impl(lambda *_, **__: [])
+probe_p.def_abstract_eval(lambda *_, **__: [])
+mlir.register_lowering(probe_p, lambda *_, **__: [])
+
+
+def _probe_rule(
+    axis_data: Any, args: Sequence[Any], dims: Sequence[int | None], *, body: int, seen: tuple[Any, ...]
+) -> tuple[list[Any], list[Any]]:
+    probe_p.bind(*args, body=body, seen=(*seen, (axis_data.name, tuple(dims))))
+    return [], []
+
+
+batching.fancy_primitive_batchers[probe_p] = _probe_rule
+
+
+class LevelName:
+    """The axis name of a level that the user left unnamed; equal to itself only."""
+
+    def __init__(self, level: int) -> None:
+        self.level = level
+
+    def __repr__(self) -> str:
+        return f"level{self.level}"
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A jaxpr that stands in an equation's parameter: scan's `jaxpr`, cond's `branches[1]`."""
+
+    label: str
+    jaxpr: Jaxpr
+
+
+@dataclass(slots=True)
+class Instrumented:
+    """A closed jaxpr with tags and probes; `bodies[n]` is the original jaxpr number n."""
+
+    closed: ClosedJaxpr
+    bodies: list[Jaxpr] = field(default_factory=list)
+    probed: dict[int, list[tuple[int, int]]] = field(default_factory=dict)  # body -> (equation, output)
+
+
+def flatten_axes(name: str, tree: Any, axes: Any, kws: bool = False) -> list[int | None]:
+    """Returns the axis of each leaf as jax.vmap resolves a prefix tree; its errors are jax.vmap's."""
+    return list(_flatten_axes(name, tree, axes, kws=kws))
+
+
+def sub_jaxprs(eqn: JaxprEqn) -> list[Body]:
+    """Lists the jaxprs in an equation's parameters, in the order of their names."""
+    found: list[Body] = []
+
+    def collect(label: str, value: Any) -> None:
+        if isinstance(value, ClosedJaxpr):
+            found.append(Body(label, value.jaxpr))
+        elif isinstance(value, Jaxpr):
+            found.append(Body(label, value))
+        elif isinstance(value, (tuple, list)):
+            names = getattr(value, "_fields", None)
+            for n, item in enumerate(value):
+                collect(f"{label}.{names[n]}" if names else f"{label}[{n}]", item)
+
+    for name in sorted(eqn.params):
+        if name not in ("jvp_jaxpr_fun", "fwd_jaxpr_thunk", "bwd"):
+            collect(name, eqn.params[name])
+    return found
+
+
+def instrument(closed: ClosedJaxpr) -> Instrumented:
+    """Returns the same program with a tag on every equation and a probe at the end of every body."""
+    result = Instrumented(closed)
+    result.closed = ClosedJaxpr(_Instrument(result).body(closed.jaxpr), closed.consts)
+    return result
+
+
+class _Instrument:
+    """One pass over a jaxpr and its bodies; a body used twice is rebuilt once."""
+
+    def __init__(self, result: Instrumented) -> None:
+        self.result = result
+        self.done: dict[int, Jaxpr] = {}
+
+    def body(self, jaxpr: Jaxpr, fresh: bool = False) -> Jaxpr:
+        if not fresh and id(jaxpr) in self.done:
+            return self.done[id(jaxpr)]
+        number = len(self.result.bodies)
+        self.result.bodies.append(jaxpr)
+        eqns: list[JaxprEqn] = []
+        probed: list[Var] = []
+        places: list[tuple[int, int]] = []
+        for n, eqn in enumerate(jaxpr.eqns):
+            for m, var in enumerate(eqn.outvars):
+                if isinstance(var.aval, core.ShapedArray) and not isinstance(var, DropVar):
+                    probed.append(var)
+                    places.append((n, m))
+            eqns.append(eqn.replace(params=self.params(eqn), source_info=_tag(eqn, number, n)))
+        self.result.probed[number] = places
+        if probed:
+            eqns.append(_probe(number, len(jaxpr.eqns), probed))
+        self.done[id(jaxpr)] = jaxpr.replace(eqns=eqns)
+        return self.done[id(jaxpr)]
+
+    def params(self, eqn: JaxprEqn) -> dict[str, Any]:
+        seen: set[int] = set()
+
+        def rebuild(value: Any) -> Any:
+            if isinstance(value, ClosedJaxpr):
+                return ClosedJaxpr(rebuild(value.jaxpr), value.consts)
+            if isinstance(value, Jaxpr):
+                twice = id(value) in seen  # two branches that are one jaxpr must stay two bodies
+                seen.add(id(value))
+                return self.body(value, fresh=twice)
+            return map_jaxprs(rebuild, value)
+
+        return {name: rebuild(value) for name, value in eqn.params.items()}
+
+
+def map_jaxprs(f: Callable[[Any], Any], value: Any) -> Any:
+    """Applies f to the items of a tuple, list or NamedTuple that holds jaxprs; else returns it as it is."""
+    if not isinstance(value, (tuple, list)) or not any(_holds_jaxpr(item) for item in value):
+        return value
+    items = [f(item) for item in value]
+    return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+
+
+def _holds_jaxpr(value: Any) -> bool:
+    if isinstance(value, (tuple, list)):
+        return any(_holds_jaxpr(item) for item in value)
+    return isinstance(value, (Jaxpr, ClosedJaxpr))
+
+
+def _tag(eqn: JaxprEqn, body: int, index: int) -> Any:
+    stack = eqn.source_info.name_stack.extend(f"{_MARK}{body}.{index}")
+    return eqn.source_info.replace(name_stack=stack)
+
+
+def _probe(body: int, index: int, operands: list[Var]) -> JaxprEqn:
+    info = source_info_util.new_source_info()
+    info = info.replace(name_stack=info.name_stack.extend(f"{_MARK}{body}.{index}"))
+    return new_jaxpr_eqn(operands, [], probe_p, {"body": body, "seen": ()}, set(), source_info=info)
+
+
+def without_probes(closed: ClosedJaxpr) -> ClosedJaxpr:
+    """Returns the program as JAX would have made it: the probes taken out again, bodies included."""
+    done: dict[int, Jaxpr] = {}
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, ClosedJaxpr):
+            return ClosedJaxpr(clean(value.jaxpr), value.consts)
+        if isinstance(value, Jaxpr):
+            if id(value) not in done:
+                eqns = [strip(eqn) for eqn in value.eqns if eqn.primitive is not probe_p]
+                done[id(value)] = value.replace(eqns=eqns)
+            return done[id(value)]
+        return map_jaxprs(clean, value)
+
+    def strip(eqn: JaxprEqn) -> JaxprEqn:
+        if not any(_holds_jaxpr(value) for value in eqn.params.values()):
+            return eqn
+        return eqn.replace(params={name: clean(value) for name, value in eqn.params.items()})
+
+    return clean(closed)
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """One equation of a batched jaxpr, with the way in of the equation it was emitted for."""
+
+    key: Key  # for a probe: the enclosing equations, then (body, -1)
+    eqn: JaxprEqn
+
+
+def read(closed: ClosedJaxpr, sources: Instrumented) -> Iterator[Emitted]:
+    """Lists the equations of a batched jaxpr in order, each with the equation it came from."""
+    children = _children(sources)
+
+    def walk(jaxpr: Jaxpr, inside: Key, bodies: frozenset[int]) -> Iterator[Emitted]:
+        for eqn in jaxpr.eqns:
+            key = _resolve(eqn, inside, bodies, children)
+            if key is None:
+                continue
+            yield Emitted(key, eqn)
+            for body in sub_jaxprs(eqn):
+                yield from walk(body.jaxpr, key, children.get(key[-1], frozenset()))
+
+    yield from walk(closed.jaxpr, (), frozenset({0}))
+
+
+def _children(sources: Instrumented) -> dict[tuple[int, int], frozenset[int]]:
+    """Returns the numbers of the bodies that stand in each equation (body, index)."""
+    table: dict[tuple[int, int], frozenset[int]] = {}
+
+    def numbers(value: Any) -> Iterator[int]:
+        if isinstance(value, ClosedJaxpr):
+            value = value.jaxpr
+        if isinstance(value, Jaxpr):
+            if value.eqns:
+                yield tag(value.eqns[0])[0]
+                visit(value)
+        elif isinstance(value, (tuple, list)):
+            for item in value:
+                yield from numbers(item)
+
+    def visit(jaxpr: Jaxpr) -> None:
+        for eqn in jaxpr.eqns:
+            place = tag(eqn)
+            if place not in table and any(_holds_jaxpr(value) for value in eqn.params.values()):
+                table[place] = frozenset(itertools.chain.from_iterable(map(numbers, eqn.params.values())))
+
+    visit(sources.closed.jaxpr)
+    return table
+
+
+def tag(eqn: JaxprEqn) -> tuple[int, int]:
+    """Returns (body, index) of a tagged equation."""
+    return _tags(eqn)[-1]
+
+
+def _tags(eqn: JaxprEqn) -> list[tuple[int, int]]:
+    tags = []
+    for part in eqn.source_info.name_stack.stack:
+        name = part.name
+        if name.startswith(_MARK):
+            body, index = name[1:].split(".")
+            tags.append((int(body), int(index)))
+    return tags
+
+
+def _resolve(
+    eqn: JaxprEqn, inside: Key, bodies: frozenset[int], children: dict[tuple[int, int], frozenset[int]]
+) -> Key | None:
+    """Returns the way in, following the tags from the enclosing body on; None if JAX left no tag."""
+    tags = _tags(eqn)
+    start = next((n for n in reversed(range(len(tags))) if tags[n][0] in bodies), None)
+    if start is None:
+        return None
+    key = (*inside, tags[start])
+    for tag in tags[start + 1 :]:
+        if tag[0] in children.get(key[-1], ()):
+            key = (*key, tag)
+    return key
+
+
+_printing = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """A jaxpr as JAX prints it: per line the tag of the equation that opens it, and the names used."""
+
+    text: str
+    tags: tuple[tuple[int, int] | None, ...]
+    context: core.JaxprPpContext
+
+    def name(self, atom: Any) -> str:
+        """Returns the name of a variable, or a literal's text, as printed."""
+        return atom.pretty_print(self.context)
+
+
+def print_jaxpr(closed: ClosedJaxpr) -> Printed:
+    """Prints a tagged jaxpr; the tags are read off JAX's own name stack annotations and removed."""
+    made: list[core.JaxprPpContext] = []
+
+    class Context(core.JaxprPpContext):  # JAX makes its context inside: keep hold of it for the names
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            made.append(self)
+
+    with _printing, mock.patch.object(core, "JaxprPpContext", Context):
+        annotated = closed.pretty_print(use_color=False, name_stack=True)
+    lines: list[str] = []
+    tags: list[tuple[int, int] | None] = []
+    for line in annotated.split("\n"):
+        found = _TAG.findall(line)
+        tags.append((int(found[-1][0]), int(found[-1][1])) if found else None)
+        lines.append(_ANNOTATION.sub("", line))
+    return Printed("\n".join(lines), tuple(tags), made[0])
+
+
+def frames(eqn: JaxprEqn) -> Iterator[tuple[Any, int]]:
+    """Lists (code object, instruction offset) of the call that made an equation, innermost first."""
+    traceback = eqn.source_info.traceback
+    if traceback is not None:
+        yield from zip(*traceback.raw_frames(), strict=True)
+
+
+def evaluate(closed: ClosedJaxpr, *args: Any) -> list[Any]:
+    """Runs a jaxpr on values or tracers, name stacks kept."""
+    return core.eval_jaxpr(closed.jaxpr, closed.consts, *args)
+
+
+def aval(value: Any) -> jax.ShapeDtypeStruct:
+    """Returns the shape, dtype and weak type of an array or tracer."""
+    typed = jax.typeof(value)
+    return jax.ShapeDtypeStruct(typed.shape, typed.dtype, weak_type=getattr(typed, "weak_type", False))
+
+
+def is_literal(atom: Any) -> bool:
+    """Tells a literal from a variable."""
+    return isinstance(atom, Literal)

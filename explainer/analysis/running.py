@@ -1,0 +1,127 @@
+"""Running: lower, compile, run and time the mapped function on JAX's default device.
+
+    Program ──▶ lower ──▶ compile_ ──▶ run ──▶ measure ──▶ outputs, Timing, Memory, Hlo
+
+What runs is `jax.jit` of the user's own nest of `jax.vmap`; nothing of ours stands inside it.
+"""
+
+from __future__ import annotations
+
+import functools
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+
+from explainer.analysis import axes
+from explainer.analysis.parsing import Program
+from explainer.analysis.tracing import Example
+from explainer.report import Device, Hlo, Memory, Timing
+
+HLO_CHARACTERS = 200_000
+_LEAST_RUN = 1e-3  # seconds that one measurement lasts at least, far above the clock's grain
+_MOST_RUNS = 101
+_BUDGET = 0.4  # seconds for all steady measurements
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """The traced and lowered program, with the seconds each step took."""
+
+    lowered: Any
+    trace_seconds: float
+    lower_seconds: float
+
+
+def lower(program: Program, example: Example) -> Lowered:
+    """Traces and lowers `jax.jit` of the nest; static values and kept arrays are closed over."""
+    avals = [program.operands[position].aval for position in example.traced]
+    start = time.perf_counter()
+    traced = jax.jit(_flat(program, example)).trace(*avals)
+    between = time.perf_counter()
+    lowered = traced.lower()
+    return Lowered(lowered, between - start, time.perf_counter() - between)
+
+
+def _flat(program: Program, example: Example) -> Callable[..., Any]:
+    """Returns the nest as a function of the traced leaves only."""
+    nest = program.mapped(program.function)
+    kept = len(example.traced) < len(axes.array_operands(program))
+    others = program.values() if kept else [None if o.is_array else o.value for o in program.operands]
+
+    @functools.wraps(program.function)
+    def fun(*leaves: Any) -> Any:
+        args, kwargs = axes.rebuild(program, list(example.traced), leaves, others)
+        return nest(*args, **kwargs)
+
+    del fun.__wrapped__  # its signature is the flat one
+    return fun
+
+
+def inputs(program: Program, example: Example) -> list[Any]:
+    """Returns the traced leaves as arrays on the device."""
+    values = program.values()
+    return [jax.device_put(values[position]) for position in example.traced]
+
+
+def memory(compiled: Any) -> Memory:
+    """Reads XLA's own account of the compiled program; a figure it does not give stays None."""
+    stats = compiled.memory_analysis()
+    costs = compiled.cost_analysis()
+    costs = costs[0] if isinstance(costs, list) and costs else costs or {}
+    return Memory(
+        argument_bytes=getattr(stats, "argument_size_in_bytes", None),
+        output_bytes=getattr(stats, "output_size_in_bytes", None),
+        temp_bytes=getattr(stats, "temp_size_in_bytes", None),
+        flops=costs.get("flops"),
+        bytes_accessed=costs.get("bytes accessed"),
+    )
+
+
+def hlo(lowered: Any, compiled: Any | None) -> Hlo:
+    """Returns the program's text before and after XLA's optimisation, capped."""
+    return Hlo(_capped(lowered.as_text()), "" if compiled is None else _capped(compiled.as_text() or ""))
+
+
+def _capped(text: str) -> str:
+    if len(text) <= HLO_CHARACTERS:
+        return text
+    return text[:HLO_CHARACTERS] + f"\n... ({len(text) - HLO_CHARACTERS:,} more characters)"
+
+
+def first_call(compiled: Any, args: list[Any]) -> tuple[Any, float]:
+    """Calls the compiled program once; returns (outputs, seconds), effects such as debug prints done."""
+    start = time.perf_counter()
+    outputs = jax.block_until_ready(compiled(*args))
+    seconds = time.perf_counter() - start
+    jax.effects_barrier()
+    return outputs, seconds
+
+
+def steady(timing: Timing, compiled: Any, args: list[Any], budget: float = _BUDGET) -> Timing:
+    """Measures repeated calls, each ended by block_until_ready, as many as the time budget allows."""
+    calls = 1
+    while _once(compiled, args, calls) * calls < _LEAST_RUN:
+        calls *= 2
+    runs: list[float] = []
+    end = time.perf_counter() + budget
+    while len(runs) < _MOST_RUNS and (len(runs) < 3 or time.perf_counter() < end):
+        runs.append(_once(compiled, args, calls))
+    q1, median, q3 = statistics.quantiles(runs, n=4, method="inclusive")
+    return replace(timing, median=median, q1=q1, q3=q3, runs=len(runs), calls_per_run=calls)
+
+
+def _once(compiled: Any, args: list[Any], calls: int) -> float:
+    start = time.perf_counter()
+    for _ in range(calls):
+        jax.block_until_ready(compiled(*args))
+    return (time.perf_counter() - start) / calls
+
+
+def device() -> Device:
+    """Names the device of the run as JAX does."""
+    devices = jax.devices()
+    return Device(devices[0].platform, devices[0].device_kind, len(devices))

@@ -1,0 +1,17 @@
+"""The library's front door: `explain(request)` in this process, for code that is trusted."""
+
+from __future__ import annotations
+
+from explainer.report import Report
+from explainer.spec import Request, Stage
+
+
+def explain(request: Request, until: Stage = "time") -> Report:
+    """Explains a request in this process and returns its Report, whatever happens.
+
+    The user's code runs here with all rights of this process; `explainer.sandbox.explain`
+    runs it in an isolated child. `until` names the last stage to do.
+    """
+    from explainer.analysis import pipeline  # jax is imported only when something is explained
+
+    return pipeline.explain(request, until)
