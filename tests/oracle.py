@@ -10,9 +10,9 @@ import functools
 import itertools
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,8 @@ import numpy as np
 import optax
 from jax import lax
 
+from explainer.analysis.values import fill
+from explainer.source import Fill, ShapeSpec
 from explainer.spec import Argument, Request, Vmap
 
 DTYPES = {
@@ -54,14 +56,43 @@ class _Brackets:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What plain JAX gives: the arguments, the outputs, and the output of each level (outermost first)."""
+class Problem:
+    """A request evaluated; `levels` are the keywords of each jax.vmap, outermost first."""
 
+    function: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
-    outputs: Any
-    looped: Any
-    level_shapes: tuple[Any, ...]
+    levels: tuple[dict[str, Any], ...]
+
+    def mapped(self) -> Callable[..., Any]:
+        """Returns the function under all its vmaps, as a user would write them."""
+        return nested(self.function, self.levels)
+
+    def outputs(self) -> Any:
+        """Returns what plain JAX gives, operation by operation."""
+        return self.mapped()(*self.args, **self.kwargs)
+
+    def jitted_outputs(self) -> Any:
+        """Returns what plain JAX gives for the whole nest compiled at once."""
+        leaves, tree = jax.tree.flatten((self.args, self.kwargs))
+        arrays = [n for n, leaf in enumerate(leaves) if isinstance(leaf, (jax.Array, np.ndarray))]
+
+        def run(*values: Any) -> Any:
+            full = list(leaves)
+            for n, value in zip(arrays, values):
+                full[n] = value
+            args, kwargs = jax.tree.unflatten(tree, full)
+            return self.mapped()(*args, **kwargs)
+
+        return jax.jit(run)(*(leaves[n] for n in arrays))
+
+    def looped(self) -> Any:
+        """Returns the outputs of a plain Python loop; None when examples talk over a named axis."""
+        return loop(self.function, self.levels, self.args, self.kwargs)
+
+    def level_shapes(self) -> list[Any]:
+        """Returns the output shapes of each level, outermost first, as the levels around it see them."""
+        return [_shapes_at(self, number) for number in range(len(self.levels))]
 
 
 def namespace(code: str) -> dict[str, Any]:
@@ -80,35 +111,36 @@ def namespace(code: str) -> dict[str, Any]:
     return names
 
 
-def read_argument(text: str, names: dict[str, Any], fill: Callable[[str], Any] | None = None) -> Any:
-    """Returns the value of one argument; `fill` gives the values of a text that holds shape specs."""
+def read_argument(text: str, names: dict[str, Any]) -> Any:
+    """Returns the value of one argument, every shape spec in it a Spec leaf."""
     specs = {short: _Brackets(name) for short, name in DTYPES.items()}
     fills = {kind: functools.partial(_filled, kind) for kind in ("arange", "zeros", "ones", "normal")}
     scope = {**names, **specs, **fills, "bool": _Brackets("bool"), "key": _Brackets("key")}
-    value = eval(re.sub(r"\b(\w+)\[\]", r"\1[()]", text), scope)
-    fills_met = {leaf.fill for leaf in jax.tree.leaves(value) if isinstance(leaf, Spec)}
-    if fill is not None and fills_met & {"distinct", "normal"}:
-        return fill(text)
-    return jax.tree.map(_array, value)
+    return eval(re.sub(r"\b(\w+)\[\]", r"\1[()]", text), scope)
 
 
-def answer(request: Request, fill: Callable[[str], Any] | None = None) -> Answer:
-    """Returns what plain JAX and a plain loop make of a request with explicit levels."""
+def library_fill(spec: Spec, position: int) -> Any:
+    """Returns the values that the library chooses for the leaf at `position` among all arguments."""
+    return fill(ShapeSpec(spec.dtype, spec.shape, cast(Fill, spec.fill)), position)
+
+
+def read(request: Request) -> Problem:
+    """Evaluates the texts of a request with explicit levels."""
     names = namespace(request.code)
     function = eval(request.function, names)
-    args, kwargs = _arguments(request.arguments, names, fill)
+    args, kwargs = _arguments(request.arguments, names)
     scope = {**names, **dict(zip((a.name for a in request.arguments if not a.keyword), args)), **kwargs}
-    levels = [_evaluated(level, scope) for level in request.levels]
-    mapped, shapes = function, []
+    return Problem(function, args, kwargs, tuple(_evaluated(level, scope) for level in request.levels))
+
+
+def nested(function: Callable[..., Any], levels: Sequence[dict[str, Any]]) -> Callable[..., Any]:
+    """Returns the function under one jax.vmap per level, the last level innermost."""
     for level in reversed(levels):
-        mapped = jax.vmap(mapped, **level)
-    outputs = mapped(*args, **kwargs)
-    for start in range(len(levels)):
-        shapes.append(_shapes_below(function, levels, start, args, kwargs))
-    return Answer(args, kwargs, outputs, loop(function, levels, args, kwargs), tuple(shapes))
+        function = jax.vmap(function, **level)
+    return function
 
 
-def loop(function: Callable, levels: list[dict[str, Any]], args: tuple, kwargs: dict[str, Any]) -> Any:
+def loop(function: Callable, levels: Sequence[dict[str, Any]], args: tuple, kwargs: dict[str, Any]) -> Any:
     """Returns the nested vmap by hand: index every example, call, stack along out_axes.
 
     None when the function talks over a named axis, which no loop over single examples can do.
@@ -147,11 +179,12 @@ def examples(sizes: tuple[int, ...]) -> list[tuple[int, ...]]:
 
 
 def _arguments(
-    arguments: tuple[Argument, ...], names: dict[str, Any], fill: Callable[[str], Any] | None
+    arguments: tuple[Argument, ...], names: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    values = [(argument, read_argument(argument.value, names, fill)) for argument in arguments]
+    values = [(argument, read_argument(argument.value, names)) for argument in arguments]
     args = tuple(value for argument, value in values if not argument.keyword)
-    return args, {argument.name: value for argument, value in values if argument.keyword}
+    flat, tree = jax.tree.flatten((args, {a.name: value for a, value in values if a.keyword}))
+    return jax.tree.unflatten(tree, [_array(leaf, position) for position, leaf in enumerate(flat)])
 
 
 def _evaluated(level: Vmap, scope: dict[str, Any]) -> dict[str, Any]:
@@ -163,24 +196,16 @@ def _evaluated(level: Vmap, scope: dict[str, Any]) -> dict[str, Any]:
     return keywords
 
 
-def _shapes_below(
-    function: Callable, levels: list[dict[str, Any]], start: int, args: tuple, kwargs: dict[str, Any]
-) -> Any:
-    """Returns the output shapes of level `start`, as the levels around it see them: one of its results."""
+def _shapes_at(problem: Problem, number: int) -> Any:
     kept: list[Any] = []
+    inner = nested(problem.function, problem.levels[number:])
 
-    def record(*inner_args: Any, **inner_kwargs: Any) -> Any:
-        mapped = function
-        for level in reversed(levels[start:]):
-            mapped = jax.vmap(mapped, **level)
-        result = mapped(*inner_args, **inner_kwargs)
-        kept.append(jax.tree.map(np.shape, result))
+    def record(*args: Any, **kwargs: Any) -> Any:
+        result = inner(*args, **kwargs)
+        kept.append(jax.tree.map(jnp.shape, result))
         return result
 
-    outer = record
-    for level in reversed(levels[:start]):
-        outer = jax.vmap(outer, **level)
-    outer(*args, **kwargs)
+    nested(record, problem.levels[:number])(*problem.args, **problem.kwargs)
     return kept[-1]
 
 
@@ -211,16 +236,13 @@ def _filled(kind: str, spec: Spec) -> Spec:
     return Spec(spec.dtype, spec.shape, kind)
 
 
-def _array(leaf: Any) -> Any:
+def _array(leaf: Any, position: int) -> Any:
     if not isinstance(leaf, Spec):
         return leaf
-    size = math.prod(leaf.shape)
-    if leaf.dtype == "key":
-        return jax.random.split(jax.random.key(0), leaf.shape)
     if leaf.fill == "zeros":
         return jnp.zeros(leaf.shape, leaf.dtype)
     if leaf.fill == "ones":
         return jnp.ones(leaf.shape, leaf.dtype)
     if leaf.fill == "arange":
-        return jnp.arange(size, dtype=leaf.dtype).reshape(leaf.shape)
-    return jnp.asarray(np.random.default_rng(size).standard_normal(leaf.shape), leaf.dtype)
+        return jnp.arange(math.prod(leaf.shape), dtype=leaf.dtype).reshape(leaf.shape)
+    return library_fill(leaf, position)
