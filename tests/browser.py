@@ -135,16 +135,16 @@ class Watch:
 
     def listen(self, page: Page) -> None:
         """Starts to note what `page` does."""
-        page.on("console", self._console)
+        page.on("console", lambda message: self._console(message))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("request", self._request)
+        page.on("request", lambda request: self._request(request))
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type == "error":
             self.errors.append(f"{message.text} ({message.location})")
 
     def _request(self, request: Request) -> None:
-        local = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")
+        local = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:", "about:")
         if not request.url.startswith(local):
             self.foreign.append(request.url)
 

@@ -31,12 +31,21 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens pages, each in a context of its own, and fails on console errors and foreign requests.
+def watch() -> Iterator[Watch]:
+    """Fails the test when a page logged an error or asked another host; a test may clear what it caused."""
+    watch = Watch()
+    yield watch
+    assert watch.foreign == []
+    assert watch.errors == []
+
+
+@pytest.fixture
+def open_page(browser: Browser, watch: Watch) -> Iterator[Callable[..., Page]]:
+    """Opens pages, each in a context of its own, under `watch`.
 
     open_page(url, width=1440, height=900, dark=False)
     """
-    contexts, watch = [], Watch()
+    contexts = []
 
     def opened(url: str, width: int = 1440, height: int = 900, dark: bool = False) -> Page:
         context = browser.new_context(
@@ -52,8 +61,6 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     yield opened
     for context in contexts:
         context.close()
-    assert watch.foreign == []
-    assert watch.errors == []
 
 
 @pytest.fixture(scope="session")

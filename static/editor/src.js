@@ -1,0 +1,350 @@
+// The code editor: CodeMirror 6 as a Streamlit component (explainer/ui/editor.py mounts it).
+//
+//   data {text, version, hints, marks, for_code, ...} ──▶ editor ──▶ value {text, version, runs}
+//
+// Python owns the text only when `version` changes; otherwise what the user typed stands, so a rerun
+// never moves the cursor. Hints and marks are drawn only onto the text they were computed from.
+import { Annotation, Compartment, EditorState, StateEffect, StateField } from '@codemirror/state';
+import {
+  Decoration, EditorView, WidgetType, drawSelection, highlightActiveLine, highlightActiveLineGutter,
+  keymap, lineNumbers, placeholder,
+} from '@codemirror/view';
+import { defaultKeymap, history, historyKeymap, indentWithTab, insertNewlineAndIndent } from '@codemirror/commands';
+import { python } from '@codemirror/lang-python';
+import { HighlightStyle, bracketMatching, indentOnInput, indentUnit, syntaxHighlighting } from '@codemirror/language';
+import { closeBrackets, closeBracketsKeymap } from '@codemirror/autocomplete';
+import { lintGutter, setDiagnostics } from '@codemirror/lint';
+import { tags } from '@lezer/highlight';
+
+const DEBOUNCE_MS = 300;
+const NARROW_PX = 480; // below this, lines wrap: a hint must not hide to the right of a phone
+
+const fromPython = Annotation.define();
+const setNotes = StateEffect.define();
+const editors = new WeakMap();
+
+export function mount({ data, parentElement, setStateValue }) {
+  let editor = editors.get(parentElement);
+  if (!editor) editors.set(parentElement, (editor = new Editor(parentElement, data)));
+  editor.setStateValue = setStateValue;
+  editor.update(data);
+}
+
+export function unmount(parentElement) {
+  const editor = editors.get(parentElement);
+  editor?.flush();
+  // Streamlit cleans up after a call that newer data overtook, too: then the element stays in the page.
+  setTimeout(() => {
+    if (!editor || parentElement.isConnected) return;
+    editor.destroy();
+    if (editors.get(parentElement) === editor) editors.delete(parentElement);
+  });
+}
+
+class Editor {
+  constructor(parentElement, data) {
+    this.data = data;
+    this.version = data.version;
+    this.sent = data.text;
+    this.runs = data.runs;
+    this.timer = 0;
+    this.wrapping = new Compartment();
+    this.root = document.createElement('div');
+    this.root.className = `vx-editor ${data.single_line ? 'vx-line' : 'vx-block'}`;
+    this.root.dataset.editor = data.name;
+    this.root.style.setProperty('--vx-min', data.lines[0]);
+    this.root.style.setProperty('--vx-max', data.lines[1]);
+    this.label = this.root.appendChild(document.createElement('div'));
+    this.label.className = 'vx-label';
+    this.label.id = `vx-label-${data.name}`;
+    this.label.addEventListener('click', () => this.view.focus());
+    this.problems = document.createElement('div');
+    this.problems.className = 'vx-problems';
+    this.problems.id = `vx-problems-${data.name}`;
+    this.view = new EditorView({
+      parent: this.root,
+      state: EditorState.create({ doc: data.text, extensions: this.extensions(data) }),
+    });
+    this.root.append(this.problems);
+    parentElement.append(this.root);
+    this.resize = new ResizeObserver(() => this.wrapWhenNarrow());
+    this.resize.observe(this.root);
+  }
+
+  extensions(data) {
+    const run = () => { this.runs += 1; this.send(); return true; };
+    const leave = (view) => { view.contentDOM.blur(); return true; };
+    const keys = [{ key: 'Mod-Enter', run, preventDefault: true }, { key: 'Escape', run: leave }];
+    const single = [{ key: 'Enter', run, shift: insertNewlineAndIndent }];
+    return [
+      keymap.of([...keys, ...(data.single_line ? single : [indentWithTab])]),
+      data.single_line ? [] : [lineNumbers(), lintGutter(), highlightActiveLineGutter(), highlightActiveLine()],
+      history(), drawSelection(), indentOnInput(), bracketMatching(), closeBrackets(),
+      indentUnit.of('    '), EditorState.tabSize.of(4),
+      keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap]),
+      python(), syntaxHighlighting(highlighting), theme, notes,
+      this.wrapping.of([]),
+      data.placeholder ? placeholder(data.placeholder) : [],
+      EditorView.contentAttributes.of({
+        'aria-label': data.label,
+        'aria-describedby': `vx-problems-${data.name}`,
+        ...(data.single_line ? {} : { 'aria-description': 'Press Escape, then Tab, to leave the editor' }),
+      }),
+      EditorView.domEventHandlers({ blur: () => { this.flush(); } }),
+      EditorView.updateListener.of((update) => this.changed(update)),
+    ];
+  }
+
+  changed(update) {
+    if (!update.docChanged || update.transactions.some((tr) => tr.annotation(fromPython))) return;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.flush(), DEBOUNCE_MS);
+    // Not at once: an update listener may not dispatch.
+    queueMicrotask(() => this.annotate());
+  }
+
+  text() {
+    return this.view.state.doc.toString();
+  }
+
+  flush() {
+    if (this.text() !== this.sent) this.send();
+  }
+
+  send() {
+    clearTimeout(this.timer);
+    this.sent = this.text();
+    this.setStateValue('value', { text: this.sent, version: this.version, runs: this.runs });
+  }
+
+  update(data) {
+    this.data = data;
+    this.label.textContent = data.label_visible ? data.label : '';
+    if (data.version !== this.version) this.replace(data);
+    this.colour();
+    this.annotate();
+  }
+
+  replace({ text, version }) {
+    clearTimeout(this.timer);
+    this.version = version;
+    this.sent = text;
+    if (text === this.text()) return;
+    const changes = { from: 0, to: this.view.state.doc.length, insert: text };
+    this.view.dispatch({ changes, annotations: fromPython.of(true) });
+  }
+
+  // Level colours are the figures' own; light or dark by what the page's background is now.
+  colour() {
+    const background = getComputedStyle(this.root).getPropertyValue('--st-background-color');
+    const colours = this.data.palette[isDark(background) ? 'dark' : 'light'];
+    colours.forEach((colour, level) => this.root.style.setProperty(`--vx-level-${level}`, colour));
+  }
+
+  annotate() {
+    const { for_code: forCode, hints, marks } = this.data;
+    const fresh = forCode === this.text();
+    this.root.toggleAttribute('data-outdated', !fresh);
+    if (!fresh || !this.view.dom.isConnected) return;
+    const { doc } = this.view.state;
+    const places = marks.map((mark) => ({ ...mark, ...range(doc, mark) }));
+    const problems = places.filter((mark) => mark.message);
+    this.view.dispatch({ effects: setNotes.of({ hints, places }) });
+    this.view.dispatch(setDiagnostics(this.view.state, problems));
+    const errors = problems.filter((mark) => mark.severity === 'error');
+    this.view.contentDOM.setAttribute('aria-invalid', String(errors.length > 0));
+    this.root.toggleAttribute('data-invalid', errors.length > 0);
+    this.problems.textContent = problems.map((mark) => `Line ${mark.line}: ${mark.message}`).join('\n');
+  }
+
+  wrapWhenNarrow() {
+    const narrow = this.root.clientWidth < NARROW_PX;
+    if (narrow === this.narrow) return;
+    this.narrow = narrow;
+    this.view.dispatch({ effects: this.wrapping.reconfigure(narrow ? EditorView.lineWrapping : []) });
+  }
+
+  destroy() {
+    clearTimeout(this.timer);
+    this.resize.disconnect();
+    this.view.destroy();
+    this.root.remove();
+  }
+}
+
+// Python counts characters, CodeMirror UTF-16 units; lines are 1-based, columns 0-based, both clipped.
+function position(doc, line, column) {
+  if (line > doc.lines) return doc.length;
+  const { from, text } = doc.line(Math.max(1, line));
+  return from + Array.from(text).slice(0, Math.max(0, column)).join('').length;
+}
+
+// At least one character wide, so that an error at a line's end or on an empty range is seen.
+function range(doc, mark) {
+  const from = position(doc, mark.line, mark.column);
+  const to = Math.max(from, position(doc, mark.end_line, mark.end_column));
+  if (to > from) return { from, to };
+  const line = doc.lineAt(from);
+  return from < line.to ? { from, to: from + 1 } : { from: Math.max(line.from, from - 1), to: from };
+}
+
+function isDark(colour) {
+  const context = document.createElement('canvas').getContext('2d');
+  context.fillStyle = colour;
+  context.fillRect(0, 0, 1, 1);
+  const [red, green, blue] = context.getImageData(0, 0, 1, 1).data;
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue < 128;
+}
+
+class Hint extends WidgetType {
+  constructor(parts) {
+    super();
+    this.parts = parts;
+    this.key = JSON.stringify(parts);
+  }
+
+  eq(other) {
+    return other.key === this.key;
+  }
+
+  toDOM() {
+    const pill = document.createElement('span');
+    pill.className = 'vx-hint';
+    for (const { text, level } of this.parts) {
+      const part = pill.appendChild(document.createElement('span'));
+      part.textContent = text;
+      if (level !== null) {
+        part.className = 'vx-level';
+        part.style.color = `var(--vx-level-${level}, inherit)`;
+      }
+    }
+    return pill;
+  }
+
+  ignoreEvent() {
+    return true;
+  }
+}
+
+// Decorations follow edits until new ones come; those of an edited line go at once: they may be untrue now.
+const notes = StateField.define({
+  create: () => Decoration.none,
+  update(decorations, tr) {
+    if (tr.docChanged) decorations = decorations.map(tr.changes).update({ filter: untouched(tr) });
+    for (const effect of tr.effects) {
+      if (effect.is(setNotes)) decorations = draw(tr.state.doc, effect.value);
+    }
+    return decorations;
+  },
+  provide: (field) => EditorView.decorations.from(field),
+});
+
+function untouched(tr) {
+  const touched = [];
+  tr.changes.iterChangedRanges((_a, _b, from, to) => {
+    touched.push([tr.newDoc.lineAt(from).from, tr.newDoc.lineAt(to).to]);
+  });
+  return (from, to) => touched.every(([start, end]) => to < start || from > end);
+}
+
+function draw(doc, { hints, places }) {
+  const found = [];
+  for (const { line, parts } of hints) {
+    if (line < 1 || line > doc.lines) continue;
+    found.push(Decoration.widget({ widget: new Hint(parts), side: 1 }).range(doc.line(line).to));
+  }
+  for (const { from, to, severity } of places) {
+    found.push(Decoration.line({ class: `vx-mark-${severity}` }).range(doc.lineAt(from).from));
+    if (severity === 'active' && to > from) found.push(Decoration.mark({ class: 'vx-active' }).range(from, to));
+  }
+  return Decoration.set(found, true);
+}
+
+const highlighting = HighlightStyle.define([
+  { tag: tags.keyword, color: 'var(--st-violet-text-color)' },
+  { tag: [tags.function(tags.definition(tags.variableName)), tags.function(tags.variableName)], color: 'var(--st-blue-text-color)' },
+  { tag: [tags.number, tags.bool, tags.null], color: 'var(--st-orange-text-color)' },
+  { tag: tags.string, color: 'var(--st-green-text-color)' },
+  { tag: tags.comment, color: 'var(--st-gray-text-color)', fontStyle: 'italic' },
+  { tag: tags.meta, color: 'var(--st-yellow-text-color)' },
+]);
+
+const tint = (colour, percent) => `color-mix(in srgb, ${colour} ${percent}%, transparent)`;
+const underline = (colour) => ({
+  backgroundImage: 'none',
+  textDecoration: `underline wavy ${colour}`,
+  textDecorationSkipInk: 'none',
+  textUnderlineOffset: '3px',
+});
+const dot = (colour) => ({ content: '""', width: '.55em', height: '.55em', margin: '.5em 0 0 .2em', borderRadius: '50%', background: colour });
+
+const theme = EditorView.theme({
+  '&': {
+    color: 'var(--st-text-color)',
+    backgroundColor: 'var(--st-secondary-background-color)',
+    border: '1px solid var(--st-border-color)',
+    borderRadius: 'var(--st-base-radius, 8px)',
+    fontSize: '14px',
+    maxHeight: 'calc(var(--vx-max) * 1.55em + 18px)',
+  },
+  '&.cm-focused': { outline: '2px solid var(--st-primary-color)', outlineOffset: '-1px' },
+  '.cm-scroller': { fontFamily: 'var(--st-code-font)', lineHeight: '1.55', overflow: 'auto' },
+  '.cm-content': {
+    caretColor: 'var(--st-text-color)',
+    padding: '8px 0',
+    minHeight: 'calc(var(--vx-min) * 1.55em + 16px)',
+  },
+  '.vx-line & .cm-content': { padding: '8px 6px' },
+  '.cm-line': { padding: '0 10px 0 6px' },
+  '.cm-cursor': { borderLeftColor: 'var(--st-text-color)' },
+  '.cm-gutters': { backgroundColor: 'transparent', color: 'var(--st-gray-text-color)', border: 'none' },
+  '.cm-lineNumbers .cm-gutterElement': { padding: '0 2px 0 8px', minWidth: '20px' },
+  '.cm-gutter-lint': { width: '1em' },
+  '.cm-gutter-lint .cm-gutterElement': { padding: '0' },
+  '.cm-activeLine, .cm-activeLineGutter': { backgroundColor: 'transparent' },
+  '&.cm-focused .cm-activeLine, &.cm-focused .cm-activeLineGutter': { backgroundColor: tint('var(--st-text-color)', 5) },
+  '.cm-selectionBackground, &.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground': {
+    background: tint('var(--st-primary-color)', 28),
+  },
+  '&.cm-focused .cm-matchingBracket': { backgroundColor: tint('var(--st-primary-color)', 22), outline: 'none' },
+  '.cm-placeholder': { color: 'var(--st-gray-text-color)' },
+  '.vx-hint': {
+    marginLeft: '1.4em',
+    padding: '1px 7px',
+    borderRadius: '6px',
+    fontSize: '12px',
+    whiteSpace: 'nowrap',
+    color: 'color-mix(in srgb, var(--st-text-color) 72%, var(--st-secondary-background-color))',
+    background: tint('var(--st-text-color)', 7),
+    userSelect: 'none',
+  },
+  '.vx-level': { fontWeight: '700' },
+  '.vx-editor[data-outdated] & .vx-hint, .vx-editor[data-outdated] & .cm-lint-marker': { opacity: '.4' },
+  '.vx-mark-error, &.cm-focused .cm-activeLine.vx-mark-error': { backgroundColor: tint('var(--st-red-color)', 13) },
+  '.vx-mark-warning, &.cm-focused .cm-activeLine.vx-mark-warning': { backgroundColor: tint('var(--st-orange-color)', 13) },
+  '.vx-mark-active, &.cm-focused .cm-activeLine.vx-mark-active': {
+    backgroundColor: tint('var(--st-primary-color)', 12),
+    boxShadow: 'inset 3px 0 0 var(--st-primary-color)',
+  },
+  // One line has no room for a tinted row: its frame says it.
+  '.vx-line & .vx-mark-error': { backgroundColor: 'transparent' },
+  '.vx-line[data-invalid] &': { borderColor: 'var(--st-red-color)' },
+  '.vx-active': { backgroundColor: tint('var(--st-primary-color)', 24), borderRadius: '3px' },
+  '.cm-lintRange-error': underline('var(--st-red-color)'),
+  '.cm-lintRange-warning': underline('var(--st-orange-color)'),
+  '.cm-lintRange-info': underline('var(--st-blue-color)'),
+  '.cm-lint-marker-error': dot('var(--st-red-color)'),
+  '.cm-lint-marker-warning': dot('var(--st-orange-color)'),
+  '.cm-lint-marker-info': dot('var(--st-blue-color)'),
+  '.cm-tooltip': {
+    background: 'var(--st-background-color)',
+    color: 'var(--st-text-color)',
+    border: '1px solid var(--st-border-color)',
+    borderRadius: '6px',
+    maxWidth: 'min(520px, 92vw)',
+    overflow: 'hidden',
+  },
+  '.cm-diagnostic': { whiteSpace: 'pre-wrap', padding: '5px 10px', fontSize: '13px', fontFamily: 'var(--st-font)' },
+  '.cm-diagnostic-error': { borderLeftColor: 'var(--st-red-color)' },
+  '.cm-diagnostic-warning': { borderLeftColor: 'var(--st-orange-color)' },
+});

@@ -1,0 +1,231 @@
+"""The editor: what Python holds of it, the built script, and how it behaves in a browser."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+from streamlit.testing.v1 import AppTest
+
+from explainer.ui import editor as editor_module
+from tests.browser import ROOT, Watch, streamlit_server
+
+PAGE = Path(__file__).with_name("editor_page.py")
+SOURCES = ("src.js", "package-lock.json")
+
+
+def test_the_script_is_built_from_the_committed_sources():
+    digest = hashlib.sha256(b"".join((ROOT / "static" / "editor" / name).read_bytes() for name in SOURCES))
+    with (ROOT / "static" / "editor.js").open() as script:
+        assert script.readline().rstrip().endswith(f"sources-sha256: {digest.hexdigest()}")
+
+
+def test_the_script_asks_no_other_host():
+    script = (ROOT / "static" / "editor.js").read_text()
+    assert "http://" not in script.replace("http://www.w3.org", "")
+    assert "https://" not in script
+
+
+def test_every_bundled_package_is_named_with_its_licence():
+    lock = json.loads((ROOT / "static" / "editor" / "package-lock.json").read_text())
+    bundled = {
+        path.removeprefix("node_modules/"): item["license"]
+        for path, item in lock["packages"].items()
+        if path and not item.get("dev") and not item.get("optional")
+    }
+    notes = (ROOT / "static" / "README.md").read_text()
+    assert "@codemirror/view" in bundled
+    assert set(bundled.values()) == {"MIT"}
+    assert [name for name in bundled if f"`{name}`" not in notes] == []
+
+
+def test_the_editor_holds_the_code_until_the_user_types():
+    app = _app()
+    assert _held(app)["code"].startswith("def dist(x, y)")
+    _type(app, "code", "lambda x: x", version=0)
+    assert _held(app)["code"] == "lambda x: x"
+
+
+def test_a_new_version_replaces_what_was_typed():
+    app = _app()
+    _type(app, "code", "lambda x: x", version=0)
+    app.button[0].click().run()
+    assert _held(app)["code"].startswith("def f(x)")
+
+
+def test_text_of_an_older_version_is_not_taken_for_the_new_code():
+    app = _app()
+    app.button[0].click().run()
+    _type(app, "code", "lambda x: x", version=0)
+    assert _held(app)["code"].startswith("def f(x)")
+
+
+def test_hint_levels_wrap_round_with_the_hues():
+    hint = editor_module.Hint(1, (editor_module.HintPart("3", level=5), editor_module.HintPart("]")))
+    assert editor_module._hint_data(hint) == {
+        "line": 1,
+        "parts": [{"text": "3", "level": 1}, {"text": "]", "level": None}],
+    }
+
+
+def test_a_browser_that_cannot_load_the_script_gets_a_plain_field():
+    app = _app()
+    _type(app, "code", "lambda x: x", version=0)
+    app.session_state["code"] = {**app.session_state["code"], "broken": True}
+    app.run()
+    app.session_state["editor-broken"] = True
+    app.run()
+    assert [field.value for field in app.text_area] == ["lambda x: x"]
+    assert [field.value for field in app.text_input] == ["(0, None)"]
+    app.text_area[0].set_value("lambda y: y").run()
+    assert _held(app)["code"] == "lambda y: y"
+
+
+def test_a_missing_script_gives_a_plain_field(monkeypatch, tmp_path):
+    monkeypatch.setattr(editor_module, "_SCRIPT", tmp_path / "editor.js")
+    assert len(_app().text_area) == 1
+
+
+@pytest.mark.browser
+def test_typed_text_reaches_python_and_the_cursor_stays(url, open_page):
+    page = _open(url, open_page)
+    page.locator("[data-editor=code] .cm-content").click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type("rc = 1")  # r and c are hotkeys of Streamlit outside a field
+    _expect_held(page, "rc = 1")
+    page.keyboard.type("23")
+    _expect_held(page, "rc = 123")
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Control+z")
+    expect(page.locator("[data-editor=code] .cm-content")).not_to_contain_text("rc = 1")
+
+
+@pytest.mark.browser
+def test_ctrl_enter_and_enter_in_a_single_line_run(url, open_page):
+    page = _open(url, open_page)
+    page.locator("[data-editor=code] .cm-content").click()
+    page.keyboard.press("Control+Enter")
+    _expect_held(page, '"runs": [1, 0]')
+    page.locator("[data-editor=axes] .cm-content").click()
+    page.keyboard.press("End")
+    page.keyboard.type("  # all")
+    page.keyboard.press("Enter")
+    _expect_held(page, "(0, None)  # all", '"runs": [1, 1]')
+
+
+@pytest.mark.browser
+def test_text_typed_just_before_leaving_the_field_is_not_lost(url, open_page):
+    page = _open(url, open_page)
+    page.locator("[data-editor=axes] .cm-content").click()
+    page.keyboard.press("End")
+    page.keyboard.type("  # kept")
+    page.get_by_role("button", name="Load").click()
+    _expect_held(page, "(0, None)  # kept", "undefined")
+
+
+@pytest.mark.browser
+def test_escape_leaves_the_field_and_tab_indents_in_it(url, open_page):
+    page = _open(url, open_page)
+    code = page.locator("[data-editor=code] .cm-content")
+    code.click()
+    page.keyboard.press("Control+End")
+    page.keyboard.press("Tab")
+    page.keyboard.type("pass")
+    _expect_held(page, "    pass")
+    page.keyboard.press("Escape")
+    expect(code).not_to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("textbox", name="in_axes")).to_be_focused()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_hints_and_marks_stand_where_they_belong(url, open_page, screenshots, width, dark):
+    page = _open(url, open_page, width=width, dark=dark)
+    name = f"editor-{width}-{'dark' if dark else 'light'}"
+    hint = page.locator("[data-editor=code] .vx-hint")
+    expect(hint).to_have_text("d: f32[3,2]")
+    expect(hint).to_be_in_viewport()
+    colour = "rgb(86, 180, 233)" if dark else "rgb(0, 114, 178)"
+    expect(hint.locator(".vx-level")).to_have_css("color", colour)
+    page.screenshot(path=screenshots / f"{name}-hint.png")
+    page.get_by_role("button", name="Load").click()
+    mark = page.locator("[data-editor=code] .cm-lintRange-error")
+    expect(mark).to_have_text("undefined")
+    expect(page.locator("[data-editor=code] .cm-lint-marker-error")).to_be_visible()
+    expect(hint).to_have_count(0)
+    mark.hover()
+    expect(page.locator(".cm-tooltip")).to_contain_text("is not defined")
+    page.screenshot(path=screenshots / f"{name}-mark.png")
+
+
+@pytest.mark.browser
+def test_a_hint_goes_when_its_line_is_edited_and_returns_with_the_text(url, open_page):
+    page = _open(url, open_page)
+    hint = page.locator("[data-editor=code] .vx-hint")
+    expect(hint).to_have_count(1)
+    page.locator("[data-editor=code] .cm-line").nth(1).click()
+    page.keyboard.press("End")
+    page.keyboard.type("1")
+    expect(hint).to_have_count(0)
+    page.keyboard.press("Backspace")
+    expect(hint).to_have_count(1)
+
+
+@pytest.mark.browser
+def test_without_its_script_the_editor_is_a_plain_field(url, open_page, watch: Watch):
+    page = open_page("about:blank")
+    page.route("**/editor.js*", lambda route: route.abort())
+    page.goto(url)
+    field = page.get_by_role("textbox", name="Function")
+    field.fill("lambda x: x")
+    field.press("Control+Enter")
+    _expect_held(page, "lambda x: x")
+    assert all("editor.js" in error or "ERR_FAILED" in error for error in watch.errors), watch.errors
+    watch.errors.clear()
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of editor_page.py, served beside links to the app's static files and settings."""
+    folder = tmp_path_factory.mktemp("editor")
+    for name in ("static", ".streamlit"):
+        (folder / name).symlink_to(ROOT / name)
+    script = folder / "page.py"
+    script.write_bytes(PAGE.read_bytes())
+    with streamlit_server(script, folder / "log.txt", {"PYTHONPATH": str(ROOT)}) as address:
+        yield address
+
+
+def _open(url: str, open_page: Callable[..., Page], **options: object) -> Page:
+    page = open_page(url, **options)
+    page.locator("[data-editor=axes] .cm-content").wait_for()
+    page.locator("[data-editor=code] .cm-content").wait_for()
+    return page
+
+
+def _expect_held(page: Page, *parts: str) -> None:
+    for part in parts:
+        expect(page.get_by_test_id("stCode")).to_contain_text(part)
+
+
+def _app() -> AppTest:
+    app = AppTest.from_file(str(PAGE), default_timeout=30).run()
+    assert not app.exception
+    return app
+
+
+def _type(app: AppTest, key: str, text: str, version: int) -> None:
+    value = {"text": text, "version": version, "runs": 0}
+    app.session_state[key] = {"value": value, "broken": False}
+    app.run()
+    assert not app.exception
+
+
+def _held(app: AppTest) -> dict[str, object]:
+    return json.loads(app.code[0].value)
