@@ -1,0 +1,189 @@
+"""The fields of the request but its axes: examples, the code, the mapped expression, arguments.
+
+Session.draft ─▶ fields ─▶ Session.draft
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import streamlit as st
+
+from explainer import export, lessons, links, source
+from explainer.spec import Argument
+from explainer.ui import draft as drafts
+from explainer.ui import markup, session
+from explainer.ui.draft import ArgumentRow, Draft
+from explainer.ui.editor import editor
+from explainer.ui.fields import seeded
+from explainer.ui.fills import read_fill
+from explainer.ui.marks import Margin
+
+_EXPRESSION = "expression"
+
+
+def examples() -> None:
+    """Shows the menu of worked examples, what the open one teaches, and the way back to own text."""
+    state = session.current()
+    if st.session_state.get("lesson") != state.lesson:
+        st.session_state["lesson"] = state.lesson
+    with st.container(horizontal=True, vertical_alignment="bottom", key="examples"):
+        ids = [lesson.id for lesson in lessons.LESSONS]
+        st.selectbox(
+            "Examples",
+            ids,
+            index=None,
+            key="lesson",
+            format_func=_menu_entry,
+            placeholder="Examples",
+            on_change=_open_example,
+            label_visibility="collapsed",
+        )
+        _share()
+    lesson = lessons.find(state.lesson) if state.lesson else None
+    if state.message:
+        st.warning(markup.markdown(state.message))
+    if lesson:
+        markup.show(markup.tag("div", markup.escape(lesson.summary), "pg-note"))
+    _way_back(lesson)
+
+
+def function(written: Margin) -> None:
+    """Shows the code editor and the expression that is mapped."""
+    state = session.current()
+    markup.show(markup.tag("h3", "Function, for one example", "pg-h"))
+    draft = state.draft
+    code = editor(
+        draft.code,
+        key="code",
+        label="Function, for one example",
+        version=draft.version,
+        hints=written.hints,
+        marks=written.marks,
+        for_code=written.code,
+        single_line=False,
+    )
+    mapped = editor(
+        draft.function,
+        key="function",
+        label="Mapped function",
+        version=draft.version,
+        hints=(),
+        marks=(),
+        for_code=draft.function,
+        single_line=True,
+    )
+    state.draft = replace(state.draft, code=code, function=mapped)
+
+
+def arguments() -> None:
+    """Shows one row per argument: name, value, how it is filled, whether it goes by name."""
+    state = session.current()
+    markup.show(markup.tag("h3", "Arguments", "pg-h"))
+    for row in state.draft.arguments:
+        _argument(row)
+    st.button(
+        "Add an argument", icon=":material/add:", type="tertiary", on_click=_edit, args=(drafts.add_argument,)
+    )
+
+
+def jax_code() -> None:
+    """Shows the same request as plain JAX, ready to copy and run."""
+    request = session.current().draft.request()
+    markup.show(markup.tag("h3", "The same in JAX", "pg-h"))
+    st.code(export.call(request), wrap_lines=True)
+    with st.expander("As a script that runs as it stands"):
+        st.code(export.script(request))
+
+
+def _menu_entry(lesson_id: str) -> str:
+    lesson = lessons.find(lesson_id)
+    return f"{lesson.topic} · {lesson.title}" if lesson else lesson_id
+
+
+def _open_example() -> None:
+    lesson = lessons.find(st.session_state["lesson"] or "")
+    if lesson:
+        session.load(lesson.request, lesson.id)
+
+
+def _way_back(lesson: lessons.Lesson | None) -> None:
+    state = session.current()
+    edited = lesson is not None and state.draft.request() != lesson.request
+    if not edited and state.undo is None:
+        return
+    with st.container(horizontal=True, key="way-back"):
+        if edited:
+            st.button(
+                "Undo all edits", icon=":material/restart_alt:", type="tertiary", on_click=_open_example
+            )
+        if state.undo is not None:
+            st.button("Back to my text", icon=":material/undo:", type="tertiary", on_click=session.undo)
+
+
+def _share() -> None:
+    with st.popover("Share", icon=":material/link:", key="share", on_change="rerun") as box:
+        if not box.open:
+            return
+        try:
+            word = links.encode(session.current().draft.request())
+        except links.LinkError as error:
+            st.write(markup.markdown(str(error)))
+            return
+        st.query_params.from_dict({"r": word})
+        base = (st.context.url or "").split("?")[0]
+        st.write("Copy this link; it opens the page with what stands in the fields now.")
+        st.code(f"{base}?r={word}", language=None, wrap_lines=True)
+
+
+def _argument(row: ArgumentRow) -> None:
+    argument, uid = row.argument, row.uid
+    with st.container(horizontal=True, vertical_alignment="center", key=f"argument-{uid}"):
+        name = st.text_input(
+            "Name", width=76, label_visibility="collapsed", key=seeded(f"name:{uid}", argument.name)
+        )
+        value = st.text_input(
+            f"Value of {markup.markdown(argument.name)}",
+            label_visibility="collapsed",
+            placeholder="f32[3,2] or an expression",
+            width=190,
+            key=seeded(f"value:{uid}", argument.value),
+        )
+        fill = read_fill(value or "") or _EXPRESSION
+        st.session_state[f"fill:{uid}"] = fill
+        st.selectbox(
+            "Filled with",
+            source.FILLS if fill != _EXPRESSION else (_EXPRESSION, *source.FILLS),
+            key=f"fill:{uid}",
+            disabled=fill == _EXPRESSION,
+            on_change=_refill,
+            args=(uid,),
+            label_visibility="collapsed",
+            width=104,
+        )
+        by_name = st.checkbox(
+            "kw", key=f"keyword:{uid}", value=argument.keyword, help="Pass by name: jax.vmap then maps axis 0"
+        )
+        st.button(
+            "",
+            icon=":material/close:",
+            key=f"drop:{uid}",
+            type="tertiary",
+            help="Remove this argument",
+            on_click=_edit,
+            args=(drafts.remove_argument, uid),
+        )
+    state = session.current()
+    state.draft = drafts.set_argument(state.draft, uid, Argument(name or "", value or "", by_name))
+
+
+def _refill(uid: int) -> None:
+    fill: source.Fill = next(fill for fill in source.FILLS if fill == st.session_state[f"fill:{uid}"])
+    key = f"value:{uid}"
+    st.session_state[key] = source.with_fill(st.session_state[key], fill)
+
+
+def _edit(change: Callable[..., Draft], *arguments: int) -> None:
+    state = session.current()
+    state.draft = change(state.draft, *arguments)

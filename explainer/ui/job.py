@@ -1,0 +1,74 @@
+"""The run in progress: one stream from the sandbox, kept across reruns of the page.
+
+    Request ─ sandbox.stream ─▶ Job ─▶ Explanation (first picture, then the finished one)
+
+A rerun with the same request goes on reading the same stream; another request closes it,
+which ends the child. Widgets can interrupt at every heartbeat.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from dataclasses import dataclass, field
+
+from explainer import sandbox
+from explainer.report import Report
+from explainer.spec import Request
+from explainer.ui.explanation import Explanation, redraw
+
+PATIENCE = 0.25  # seconds to wait for values before the first picture is drawn without them
+
+
+@dataclass(slots=True)
+class Job:
+    """A request on its way. `report` is the latest partial one; `done` when the stream has ended."""
+
+    request: Request
+    stream: Generator[Report, None, None]
+    started: float = field(default_factory=time.monotonic)
+    report: Report | None = None
+    done: bool = False
+    shown: Explanation | None = None
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+    def step(self) -> None:
+        """Waits for the next partial report, at most one heartbeat."""
+        report = next(self.stream, None)
+        if report is None:
+            self.done = True
+        else:
+            self.report = report
+
+    def first(self) -> Explanation:
+        """Returns what can be drawn now: outputs if they come soon, else what is known by then."""
+        while not self.done and not (self.report and self.report.outputs):
+            if self.report is not None and self.seconds > PATIENCE:
+                break
+            self.step()
+        return self.explanation()
+
+    def explanation(self, cancelled: bool = False) -> Explanation:
+        """Returns the explanation as it stands."""
+        report = self.report or Report(self.request)
+        picture = redraw(report, self.shown)
+        self.shown = Explanation(self.request, report, picture, self.seconds, self.done, cancelled)
+        return self.shown
+
+    def cancel(self) -> Explanation:
+        """Ends the child and returns what it had found."""
+        self.close()
+        return self.explanation(cancelled=True)
+
+    def close(self) -> None:
+        """Ends the child."""
+        self.stream.close()
+        self.done = True
+
+
+def start(request: Request) -> Job:
+    """Sends a request to the sandbox; its child starts at the first step."""
+    return Job(request, sandbox.stream(request))

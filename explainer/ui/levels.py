@@ -1,0 +1,211 @@
+"""The vmap levels of the request: per level a control for every leaf, and the spec as text.
+
+    Session.draft, Session.known ─▶ rows of controls ─▶ Session.draft
+
+The text is the truth. The controls are drawn from the last report that understood this text;
+choosing an axis writes the text anew. Text no report understood leaves the controls disabled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import streamlit as st
+
+from explainer import axes
+from explainer.report import MappedLeaf, Report
+from explainer.spec import Vmap
+from explainer.ui import draft as drafts
+from explainer.ui import markup, session
+from explainer.ui.draft import Draft, LevelRow
+from explainer.ui.fields import seeded
+from explainer.ui.session import Known
+
+_SIDES = ("in", "out")
+_MOST_CONTROLS = 12  # leaves with a control of their own; beyond that the text is quicker
+_NAMES = "ijklmnopqrstuvwxyz"
+
+
+def levels() -> None:
+    """Shows one row per level, outermost first, and a way to add one."""
+    markup.show(markup.tag("h3", "Axes <small>outermost level first</small>", "pg-h"))
+    rows = session.current().draft.levels
+    if not rows:
+        markup.show(markup.tag("div", "No vmap: the function gets the whole arguments.", "pg-note"))
+    active = 0
+    for place, row in enumerate(rows):
+        _level(row, place, None if row.muted else active)
+        active += not row.muted
+    st.button("Add a level inside", icon=":material/add:", type="tertiary", on_click=_add, key="add-level")
+
+
+def learn(report: Report) -> None:
+    """Takes over from a report what its levels map, for the rows whose text it has understood."""
+    state = session.current()
+    rows = [row for row in state.draft.levels if not row.muted]
+    for row, level in zip(rows, report.levels, strict=False):
+        if level.in_axes == row.vmap.in_axes and level.inputs:
+            known = tuple(leaf.axis for leaf in level.inputs)
+            state.known[row.uid, "in"] = Known(level, level.in_axes, known)
+        if level.out_axes == row.vmap.out_axes and level.outputs:
+            known = tuple(leaf.axis for leaf in level.outputs)
+            state.known[row.uid, "out"] = Known(level, level.out_axes, known)
+
+
+def drawn() -> dict[tuple[int, str], tuple[object, ...]]:
+    """Returns what the controls show, to tell whether a report has changed it."""
+    state = session.current()
+    uids = {row.uid for row in state.draft.levels}
+    return {key: _looks(known, key[1]) for key, known in state.known.items() if key[0] in uids}
+
+
+def _looks(known: Known, side: str) -> tuple[object, ...]:
+    level = known.level
+    leaves = level.inputs if side == "in" else level.outputs
+    ranks = tuple((leaf.path, len(leaf.shape)) for leaf in leaves)
+    template = level.in_template if side == "in" else level.out_template
+    return known.text, known.axes, ranks, template, level.axis_size
+
+
+def _level(row: LevelRow, place: int, active: int | None) -> None:
+    uid = row.uid
+    with st.container(key=f"level-{uid}-hue{'-off' if active is None else active % 4}"):
+        _head(row, place, active)
+        if active is not None:
+            with st.container(horizontal=True, key=f"axes-{uid}"):
+                _controls(row)
+        with st.container(horizontal=True, key=f"spec-{uid}"):
+            in_axes = st.text_input(
+                "in_axes", key=seeded(f"in-text:{uid}", row.vmap.in_axes), disabled=row.muted
+            )
+            out_axes = st.text_input(
+                "out_axes", key=seeded(f"out-text:{uid}", row.vmap.out_axes), width=150, disabled=row.muted
+            )
+        vmap = replace(row.vmap, in_axes=in_axes or "", out_axes=out_axes or "")
+        if uid in session.current().advanced:
+            vmap = _names(uid, vmap)
+    state = session.current()
+    state.draft = drafts.set_level(state.draft, uid, vmap)
+
+
+def _head(row: LevelRow, place: int, active: int | None) -> None:
+    uid, last = row.uid, len(session.current().draft.levels) - 1
+    with st.container(horizontal=True, vertical_alignment="center", key=f"icons-{uid}"):
+        markup.show(_title(row, active))
+        _icon("arrow_upward", f"up:{uid}", "Move outwards", place == 0, drafts.swap_level, uid, -1)
+        _icon("arrow_downward", f"down:{uid}", "Move inwards", place == last, drafts.swap_level, uid, 1)
+        words = "Put this level back" if row.muted else "Leave this level out for now"
+        _icon(
+            "visibility_off" if row.muted else "visibility",
+            f"mute:{uid}",
+            words,
+            False,
+            drafts.mute_level,
+            uid,
+        )
+        st.button(
+            "",
+            icon=":material/tune:",
+            key=f"names:{uid}",
+            type="tertiary",
+            help="axis_name, axis_size, spmd_axis_name",
+            on_click=_advanced,
+            args=(uid,),
+        )
+        _icon("close", f"remove:{uid}", "Remove this level", False, drafts.remove_level, uid)
+
+
+def _title(row: LevelRow, active: int | None) -> markup.Html:
+    if active is None:
+        return markup.tag(
+            "div", markup.tag("span", "vmap", "pg-off") + markup.tag("small", "left out"), "pg-name"
+        )
+    known = session.current().known.get((row.uid, "in"))
+    name = row.vmap.axis_name or _NAMES[active % len(_NAMES)]
+    size = known.level.axis_size if known and known.text == row.vmap.in_axes else None
+    words = markup.tag("small", f"{size} example{'' if size == 1 else 's'}") if size is not None else ""
+    return markup.tag("div", markup.level(active, f"vmap {name}") + words, "pg-name")
+
+
+def _icon(icon: str, key: str, words: str, disabled: bool, change: Callable[..., Draft], *args: int) -> None:
+    st.button(
+        "", icon=f":material/{icon}:", key=key, help=words, disabled=disabled, type="tertiary",
+        on_click=_edit, args=(change, *args),
+    )  # fmt: skip
+
+
+def _controls(row: LevelRow) -> None:
+    texts = {"in": row.vmap.in_axes, "out": row.vmap.out_axes}
+    for side in _SIDES:
+        known = session.current().known.get((row.uid, side))
+        if known is None:
+            continue
+        leaves = known.level.inputs if side == "in" else known.level.outputs
+        understood = known.text == texts[side]
+        for number, leaf in enumerate(leaves[:_MOST_CONTROLS]):
+            _control(row.uid, side, number, leaf, known, understood)
+        if len(leaves) > _MOST_CONTROLS:
+            more = len(leaves) - _MOST_CONTROLS
+            markup.show(markup.tag("div", f"and {more} more: use the text below", "pg-note"))
+
+
+def _control(uid: int, side: str, number: int, leaf: MappedLeaf, known: Known, understood: bool) -> None:
+    axis = known.axes[number]
+    template = known.level.in_template if side == "in" else known.level.out_template
+    has_hole = any(number in axes.holes(part) for part in template.parts)
+    offered = [str(choice) for choice in axes.choices(len(leaf.shape), axis, shared=side == "in")]
+    key = f"axis:{side}:{uid}:{number}"
+    st.session_state[key] = str(axis)
+    path = leaf.path if len(leaf.path) <= 24 else f"…{leaf.path[-23:]}"
+    words = None if has_hole else "Passed by name: jax.vmap maps it over axis 0"
+    st.segmented_control(
+        markup.markdown(path),
+        offered,
+        key=key,
+        required=True,
+        disabled=not (understood and has_hole),
+        help=words,
+        on_change=_choose,
+        args=(uid, side, number),
+    )
+
+
+def _choose(uid: int, side: str, number: int) -> None:
+    """Writes the text of a spec anew after one control has changed."""
+    state = session.current()
+    known = state.known[uid, side]
+    chosen = st.session_state[f"axis:{side}:{uid}:{number}"]
+    picked = list(known.axes)
+    picked[number] = None if chosen == "None" else int(chosen)
+    if side == "in":
+        text = axes.write_in_axes(known.level.in_template, picked)
+    else:
+        text = axes.write_out_axes(known.level.out_template, picked)
+    state.known[uid, side] = replace(known, text=text, axes=tuple(picked))
+    st.session_state[f"{side}-text:{uid}"] = text
+
+
+def _names(uid: int, vmap: Vmap) -> Vmap:
+    with st.container(horizontal=True, key=f"names-{uid}-fields"):
+        texts = [
+            st.text_input(
+                name, key=seeded(f"{name}:{uid}", getattr(vmap, name) or ""), width=132, placeholder="None"
+            )
+            for name in ("axis_name", "axis_size", "spmd_axis_name")
+        ]
+    axis_name, axis_size, spmd_axis_name = (text or None for text in texts)
+    return replace(vmap, axis_name=axis_name, axis_size=axis_size, spmd_axis_name=spmd_axis_name)
+
+
+def _add() -> None:
+    _edit(drafts.add_level)
+
+
+def _advanced(uid: int) -> None:
+    session.current().advanced ^= {uid}
+
+
+def _edit(change: Callable[..., Draft], *arguments: int) -> None:
+    state = session.current()
+    state.draft = change(state.draft, *arguments)

@@ -1,0 +1,89 @@
+"""HTML and Markdown from untrusted text: everything a child produced goes through here.
+
+Names, messages, printed text and reprs come from foreign code; `Html` is text that is safe to show.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+from typing import NewType
+
+import streamlit as st
+
+from explainer.report import BatchedAval
+from explainer.source import short_dtype
+
+Html = NewType("Html", str)
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&\"'])")
+
+
+def escape(text: object) -> Html:
+    """Returns any text so that it shows as it is."""
+    return Html(html.escape(str(text)))
+
+
+def markdown(text: str) -> str:
+    """Returns text for a widget's label: every Markdown sign escaped, on one line."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def tag(name: str, content: str, css: str = "", **attributes: str) -> Html:
+    """Returns one element round content that is safe already."""
+    extra = "".join(f' {key.replace("_", "-")}="{html.escape(value)}"' for key, value in attributes.items())
+    return Html(
+        f'<{name} class="{css}"{extra}>{content}</{name}>' if css else f"<{name}{extra}>{content}</{name}>"
+    )
+
+
+def join(parts: Iterable[Html], between: str = "") -> Html:
+    """Returns safe parts as one."""
+    return Html(between.join(parts))
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[Html]], css: str = "") -> Html:
+    """Returns a table that scrolls sideways rather than being clipped."""
+    top = "".join(f"<th>{escape(title)}</th>" for title in head)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return Html(
+        f'<div class="pg-scroll"><table class="pg-table {css}"><thead><tr>{top}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def level(index: int, text: str) -> Html:
+    """Returns text in the colour of a level."""
+    return tag("span", escape(text), f"pg-level pg-l{index % 4}")
+
+
+def shape(sizes: Sequence[int], named: dict[int, tuple[int, str]] | None = None) -> Html:
+    """Returns a shape; `named` gives axes to levels: {0: (0, "i")} -> (i:3, 2) with i:3 coloured."""
+    return Html(f"({_sizes(sizes, named or {})}{',' if len(sizes) == 1 else ''})")
+
+
+def aval(value: BatchedAval, names: Sequence[str]) -> Html:
+    """Returns the batched type with each level's axis marked: f32[i:3, j:4, 2]."""
+    named = {
+        axis: (n, names[n]) for n, axis in enumerate(value.batch_dims) if axis is not None and n < len(names)
+    }
+    return Html(f"{escape(short_dtype(value.dtype))}[{_sizes(value.batched_shape, named)}]")
+
+
+def dtype_shape(dtype: str, sizes: Sequence[int]) -> Html:
+    """Returns a type as JAX writes it: f32[3, 2]."""
+    return escape(f"{short_dtype(dtype)}[{', '.join(map(str, sizes))}]")
+
+
+def show(content: Html) -> None:
+    """Puts safe HTML on the page."""
+    st.html(content)
+
+
+def _sizes(sizes: Sequence[int], named: dict[int, tuple[int, str]]) -> str:
+    parts = (
+        level(named[n][0], f"{named[n][1]}:{size}") if n in named else str(size)
+        for n, size in enumerate(sizes)
+    )
+    return ", ".join(parts)

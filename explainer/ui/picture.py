@@ -1,0 +1,143 @@
+"""The right side of the page: the moving picture, what failed, how the run is getting on.
+
+Explanation ─▶ failure card, player, notes, status line
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from explainer.report import Failure, Report
+from explainer.spec import STAGES
+from explainer.ui import markup, player, session, words
+from explainer.ui.explanation import Explanation
+from explainer.ui.markup import Html, escape, tag
+
+
+def picture(shown: Explanation) -> None:
+    """Shows the picture of this run, or the last good one marked as old, and what went wrong."""
+    good, report = session.current().good, shown.report
+    if report.failure is not None:
+        _failure(report.failure, report)
+    own = shown.picture if report.failure is None or report.outputs or good is None else None
+    if own is not None:
+        player.show(own, key="player")
+    elif good is not None and good.picture is not None:
+        _mark_old(shown)
+        with st.container(key="old-picture"):
+            player.show(good.picture, key="player")
+    else:
+        markup.show(_nothing(shown))
+
+
+def notes(report: Report) -> None:
+    """Shows what the reader must know of this run, silent bugs first, and what the code printed."""
+    lines = [_finding(finding.severity, finding.explanation) for finding in report.findings]
+    lines += [tag("li", escape(note)) for note in report.notes]
+    if lines:
+        markup.show(tag("ul", markup.join(lines), "pg-notes"))
+    if report.printed:
+        with st.expander("Printed by your code", expanded=True):
+            markup.show(tag("pre", escape(report.printed), "pg-printed"))
+
+
+def status(report: Report, seconds: float | None, cancelled: float | None) -> Html:
+    """Returns the status line; `seconds` since the start while the run goes on."""
+    steps = tag("span", markup.join(_step(report, name, seconds) for name in STAGES), "pg-steps")
+    parts = (steps, _elapsed(seconds, cancelled), _verdict(report), _device(report), _isolation(report))
+    return tag("div", markup.join(parts), "pg-status", role="status")
+
+
+def _nothing(shown: Explanation) -> Html:
+    if not shown.finished:
+        text = "Working on the first picture…"
+    elif shown.report.failure is not None:
+        text = "No picture yet: it comes as soon as the function runs."
+    elif shown.cancelled:
+        text = "Cancelled before there was anything to draw."
+    else:
+        text = "There is nothing to draw for this request."
+    return tag("div", escape(text), "pg-empty")
+
+
+def _mark_old(shown: Explanation) -> None:
+    if shown.report.failure is not None:
+        text = "Picture from before the error: it does not show what stands in the fields now."
+    elif shown.cancelled:
+        text = "Picture from before the cancelled run."
+    else:
+        text = "Picture of the previous run; the new one is on its way."
+    markup.show(tag("div", escape(text), "pg-old"))
+
+
+def _failure(failure: Failure, report: Report) -> None:
+    title = tag("h4", escape(words.STAGE_FAILED[failure.stage]))
+    said = tag("p", escape(failure.explanation or failure.message), "pg-words")
+    markup.show(tag("div", title + said + _where(failure, report), "pg-card", role="alert"))
+    if failure.message and failure.message != failure.explanation:
+        own = "What Python said" if failure.stage == "parse" else "What JAX said"
+        with st.expander(own):
+            st.code(f"{failure.error_type}: {failure.message}", language=None, wrap_lines=True)
+
+
+def _where(failure: Failure, report: Report) -> Html:
+    blame = failure.blame
+    names = {level.id: level.name for level in report.levels}
+    places = [f"vmap {names[n]}" if n in names else f"level {n}" for n in blame.levels]
+    places += list(dict.fromkeys((*blame.paths, *blame.arguments) if not blame.paths else blame.paths))
+    places += [words.place(span) for span in blame.spans]
+    return tag("p", escape("Where: " + ", ".join(dict.fromkeys(places))), "pg-where") if places else Html("")
+
+
+def _finding(severity: str, text: str) -> Html:
+    return tag("li", escape(text), {"error": "pg-bad", "warning": "pg-warn"}.get(severity, ""))
+
+
+def _step(report: Report, name: str, seconds: float | None) -> Html:
+    stage = next((stage for stage in report.stages if stage.name == name), None)
+    if stage is None:
+        return tag("span", escape(name), "pg-step waiting", title="not reached")
+    took = words.seconds(stage.seconds)
+    title = stage.note or (took if stage.status == "done" else stage.status)
+    text = f"{name} {took}" if stage.status == "running" and seconds and stage.seconds >= 0.3 else name
+    return tag("span", escape(text), f"pg-step {stage.status}", title=title)
+
+
+def _elapsed(seconds: float | None, cancelled: float | None) -> Html:
+    if seconds is not None:
+        return tag("span", escape(f"{seconds:.1f} s"))
+    if cancelled is not None:
+        return tag("span", escape(f"cancelled after {cancelled:.1f} s"), "pg-warn")
+    return Html("")
+
+
+def _verdict(report: Report) -> Html:
+    check = report.check
+    if check is None:
+        return Html("")
+    short = {
+        True: "✓ same as a Python loop",
+        False: "✗ differs from a Python loop",
+        None: "not compared with a loop",
+    }
+    css = {True: "pg-good", False: "pg-bad", None: ""}[check.agrees]
+    return tag("span", escape(short[check.agrees]), css, title=words.verdict(check))
+
+
+def _device(report: Report) -> Html:
+    if report.device is None:
+        return Html("")
+    device = report.device
+    name = device.kind if device.kind.lower() != device.platform.lower() else device.platform
+    return tag("span", escape(name), "pg-pill", title=f"{device.count} × {device.platform}")
+
+
+def _isolation(report: Report) -> Html:
+    if not report.stages:
+        return Html("")
+    level = report.isolation.level
+    css = "pg-pill pg-alarm" if level == "bare" else "pg-pill"
+    text = {"none": "in this process", "bare": "not isolated"}.get(level, level)
+    return tag(
+        "span", escape(text), css, title="; ".join(report.isolation.reasons) or "isolation of the worker"
+    )

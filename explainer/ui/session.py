@@ -1,0 +1,122 @@
+"""What one browser session holds between reruns: the draft, the reports, the running job.
+
+    widgets ─▶ draft ─▶ request ─▶ job ─▶ reports ─▶ views
+
+The only module that knows the keys of `st.session_state`, widget keys included.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import cast
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from explainer import lessons, links
+from explainer.axes import Axis
+from explainer.report import Level
+from explainer.spec import Request
+from explainer.ui import draft as drafts
+from explainer.ui.draft import Draft
+from explainer.ui.explanation import Explanation
+from explainer.ui.job import Job
+
+_KEPT = 8  # final reports per session
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A level as the worker understood it: its leaves, and the axes that one text means."""
+
+    level: Level
+    text: str
+    axes: tuple[Axis, ...]
+
+
+@dataclass(slots=True)
+class Session:
+    """The state of one session. `lesson` is the id of the example that was opened last."""
+
+    draft: Draft
+    lesson: str | None
+    opened: Request  # what the example or link put into the fields, to tell edits from it
+    message: str = ""  # about the link that opened the page
+    undo: Draft | None = None
+    undo_lesson: str | None = None
+    known: dict[tuple[int, str], Known] = field(default_factory=dict)  # by level uid and "in" or "out"
+    reports: dict[Request, Explanation] = field(default_factory=dict)
+    good: Explanation | None = None
+    latest: Explanation | None = None  # on screen now
+    outdated: bool = False  # the fields were drawn before `latest` was known
+    job: Job | None = None
+    line: DeltaGenerator | None = None  # where the status line stands
+    advanced: set[int] = field(default_factory=set)  # uids of levels whose names and sizes are shown
+
+
+def current() -> Session:
+    """Returns this session's state, opened on what the URL asks for."""
+    if "session" not in st.session_state:
+        st.session_state["session"] = _open()
+    return cast(Session, st.session_state["session"])
+
+
+def load(request: Request, lesson: str | None) -> None:
+    """Puts another request into the fields; the text that stood there can be brought back."""
+    state = current()
+    if state.draft.request() != state.opened:
+        state.undo, state.undo_lesson = state.draft, state.lesson
+    state.draft = drafts.replaced(state.draft, request)
+    state.opened, state.lesson, state.message = request, lesson, ""
+
+
+def undo() -> None:
+    """Brings back the text that an example replaced."""
+    state = current()
+    if state.undo is None:
+        return
+    version, next_uid = state.draft.version + 1, state.draft.next_uid
+    state.draft = replace(state.undo, version=version, next_uid=next_uid)
+    state.lesson, state.undo = state.undo_lesson, None
+    lesson = lessons.find(state.lesson) if state.lesson else None
+    state.opened = lesson.request if lesson else state.draft.request()
+
+
+def remember(explanation: Explanation) -> None:
+    """Keeps a finished explanation, forgetting the oldest."""
+    reports = current().reports
+    reports.pop(explanation.request, None)
+    reports[explanation.request] = explanation
+    while len(reports) > _KEPT:
+        del reports[next(iter(reports))]
+
+
+def forget(request: Request) -> None:
+    """Drops what is known of a request, so that it runs again."""
+    current().reports.pop(request, None)
+
+
+def _open() -> Session:
+    """Returns the state for a link (`?r=`), an example (`?example=`) or the first example."""
+    first = lessons.LESSONS[0]
+    word, example = st.query_params.get("r"), st.query_params.get("example")
+    if word is not None:
+        try:
+            request = links.decode(word)
+        except links.LinkError as error:
+            return _fresh(first.request, first.id, f"{error} The first example is shown instead.")
+        return _fresh(request, None, "")
+    if example is not None:
+        lesson = lessons.find(example)
+        if lesson is None:
+            return _fresh(
+                first.request,
+                first.id,
+                f"There is no example called {example[:40]!r}. Here is the first one.",
+            )
+        return _fresh(lesson.request, lesson.id, "")
+    return _fresh(first.request, first.id, "")
+
+
+def _fresh(request: Request, lesson: str | None, message: str) -> Session:
+    return Session(draft=drafts.from_request(request), lesson=lesson, opened=request, message=message)

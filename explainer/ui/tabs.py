@@ -1,0 +1,62 @@
+"""The views below the picture, each made only while it is open.
+
+    Explanation ─▶ Shapes | X-ray | Jaxpr | Output | Timing | HLO
+
+What a failed run never reached is shown from the last good one, marked as old.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from explainer.report import Report
+from explainer.ui import hlo, jaxprs, markup, outputs, session, shapes, timing, xray
+from explainer.ui.explanation import Explanation
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One tab: what it needs of a report, and how it is drawn."""
+
+    title: str
+    ready: Callable[[Report], bool]
+    draw: Callable[[Report], None]
+
+
+VIEWS = (
+    View("Shapes", lambda report: bool(report.arguments), shapes.shapes),
+    View("X-ray", lambda report: bool(report.equations), xray.xray),
+    View("Jaxpr", lambda report: report.jaxpr is not None, jaxprs.jaxprs),
+    View("Output", lambda report: bool(report.outputs), outputs.outputs),
+    View("Timing", lambda report: report.timing is not None, timing.timing),
+    View("HLO", lambda report: report.hlo is not None, hlo.hlo),
+)
+
+
+def tabs(shown: Explanation) -> None:
+    """Shows the tab bar and the view that is open."""
+    bar = st.tabs([view.title for view in VIEWS], key="tabs", on_change="rerun")
+    for view, tab in zip(VIEWS, bar, strict=True):
+        if tab.open:
+            with tab:
+                _view(view, shown)
+
+
+def _view(view: View, shown: Explanation) -> None:
+    good = session.current().good
+    if view.ready(shown.report):
+        view.draw(shown.report)
+    elif not shown.finished:
+        markup.show(markup.tag("p", "Not there yet: the run is still on its way.", "pg-note"))
+    elif good is not None and view.ready(good.report):
+        markup.show(
+            markup.tag(
+                "div", "From the last run that worked, not from what stands in the fields now.", "pg-old"
+            )
+        )
+        view.draw(good.report)
+    else:
+        markup.show(markup.tag("p", "This run did not get that far.", "pg-note"))

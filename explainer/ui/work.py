@@ -1,0 +1,117 @@
+"""One pass over the playground: fields, the run, the picture, the tabs.
+
+    fields ─▶ request ─▶ job ─▶ first picture and tabs ─▶ (heartbeats) ─▶ finished: once more
+
+The first pass draws as soon as there is something to see and then follows the run. When the
+run has ended and something on the page has changed by it, the page is drawn once more from
+the finished explanation.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from explainer import sandbox
+from explainer.report import Report
+from explainer.spec import Request
+from explainer.ui import inputs, job, levels, marks, picture, session
+from explainer.ui.explanation import Explanation
+
+
+def warm_up() -> None:
+    """Starts the standby workers ahead of the first request."""
+    sandbox.warm_up()
+
+
+def fields() -> None:
+    """Shows everything that can be edited."""
+    inputs.examples()
+    inputs.function(marks.of(session.current().latest))
+    inputs.arguments()
+    levels.levels()
+    inputs.jax_code()
+
+
+def explanation() -> Explanation:
+    """Returns what is known of the request in the fields, starting its run if need be."""
+    state = session.current()
+    request = state.draft.request()
+    shown = state.reports.get(request)
+    if shown is None:
+        if state.job is None or state.job.request != request:
+            _leave_job()
+            state.job = job.start(request)
+        shown = state.job.first()
+    if shown.finished:
+        _finish(shown)
+    _take(shown)
+    return shown
+
+
+def screen(shown: Explanation) -> None:
+    """Shows the picture, how the run is getting on, and what must be known of it."""
+    picture.picture(shown)
+    with st.container(horizontal=True, vertical_alignment="center", key="status"):
+        session.current().line = st.empty()
+        if shown.finished:
+            st.button(
+                "Run again", icon=":material/replay:", type="tertiary", on_click=_again, args=(shown.request,)
+            )
+        else:
+            st.button("Cancel", icon=":material/stop_circle:", type="tertiary", on_click=_cancel)
+    _status(shown.report, None if shown.finished else shown.seconds, shown)
+    picture.notes(shown.report)
+
+
+def follow(shown: Explanation) -> None:
+    """Follows a run that goes on to its end; draws the page once more if a report has changed it."""
+    state = session.current()
+    running = state.job
+    if not shown.finished and running is not None:
+        while not running.done:
+            running.step()
+            _status(running.report or shown.report, running.seconds, shown)
+        _finish(running.explanation())
+        st.rerun()
+    elif state.outdated:
+        st.rerun()
+
+
+def _status(report: Report, seconds: float | None, shown: Explanation) -> None:
+    line = session.current().line
+    if line is not None:
+        line.html(picture.status(report, seconds, shown.seconds if shown.cancelled else None))
+
+
+def _take(shown: Explanation) -> None:
+    """Makes an explanation the one on screen; `outdated` when the fields were drawn from another."""
+    state = session.current()
+    before = levels.drawn(), marks.of(state.latest)
+    levels.learn(shown.report)
+    state.latest = shown
+    state.outdated = (levels.drawn(), marks.of(shown)) != before
+    if shown.good and (shown.finished or shown.report.outputs):
+        state.good = shown
+
+
+def _finish(shown: Explanation) -> None:
+    session.remember(shown)
+    _leave_job()
+
+
+def _leave_job() -> None:
+    """Ends the run in progress, if any; its child ends with it."""
+    state = session.current()
+    if state.job is not None:
+        state.job.close()
+        state.job = None
+
+
+def _cancel() -> None:
+    running = session.current().job
+    if running is not None:
+        session.remember(running.cancel())
+
+
+def _again(request: Request) -> None:
+    session.forget(request)

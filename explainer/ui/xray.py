@@ -1,0 +1,69 @@
+"""X-ray: every equation of the program, for one example and with the batch axes JAX gave it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from explainer.report import BatchedAval, Equation, Report
+from explainer.ui import markup
+from explainer.ui.markup import Html, escape, join, tag
+
+_MOST = 400  # rows; a page with more is slow to scroll
+
+
+def xray(report: Report) -> None:
+    """Shows one row per equation: f32[2] becomes f32[i:3, j:4, 2]."""
+    names = [level.name for level in report.levels]
+    equations = report.equations[:_MOST]
+    head = ("", "your code", "primitive", "one example", "with batch axes", "batching made of it")
+    markup.show(markup.table(head, [_row(equation, names) for equation in equations], "pg-xray"))
+    left_out = len(report.equations) - len(equations)
+    if left_out:
+        markup.show(tag("p", escape(f"{left_out:,} more equations are in the jaxpr."), "pg-note"))
+
+
+def _row(equation: Equation, names: Sequence[str]) -> list[Html]:
+    one = join((markup.dtype_shape(out.dtype, out.shape) for out in equation.outputs), "<br>")
+    batched = join((_batched(out, names) for out in equation.outputs), "<br>")
+    return [escape(equation.id), _source(equation), _primitive(equation), one, batched, _rewrite(equation)]
+
+
+def _batched(out: BatchedAval, names: Sequence[str]) -> Html:
+    if not out.tracked:
+        return tag("span", "JAX replaced this body", "pg-mute")
+    if all(axis is None for axis in out.batch_dims):
+        return (
+            join((markup.aval(out, names), tag("span", " shared", "pg-mute")))
+            if names
+            else markup.aval(out, names)
+        )
+    return markup.aval(out, names)
+
+
+def _source(equation: Equation) -> Html:
+    if not equation.source or equation.span is None:
+        return tag("span", "JAX's own", "pg-mute")
+    line = tag("span", escape(f"{equation.span.line} "), "pg-mute")
+    text = " ".join(equation.source.split())
+    return join(
+        (
+            line,
+            tag(
+                "span", escape(text if len(text) <= 56 else f"{text[:55]}…"), "pg-src", title=equation.source
+            ),
+        )
+    )
+
+
+def _primitive(equation: Equation) -> Html:
+    indent = tag("span", "│ " * equation.depth, "pg-tree") if equation.depth else Html("")
+    body = tag("span", escape(f" in {equation.body}"), "pg-body") if equation.body else Html("")
+    return join((indent, tag("b", escape(equation.primitive)), body))
+
+
+def _rewrite(equation: Equation) -> Html:
+    if not equation.rewrite or equation.rewrite == (equation.primitive,):
+        return tag("span", "the same", "pg-mute")
+    return escape(
+        " → ".join(equation.rewrite) if len(equation.rewrite) < 8 else f"{len(equation.rewrite)} equations"
+    )

@@ -1,0 +1,16 @@
+"""Playground: edit a function, its arguments and its vmap levels; watch the batch axes move."""
+
+import streamlit as st
+
+from explainer.ui import look, tabs, work
+
+look.apply()
+with st.container(key="work"):
+    left, right = st.columns([5, 9], gap="large")
+with left:
+    work.fields()
+shown = work.explanation()
+with right:
+    work.screen(shown)
+tabs.tabs(shown)
+work.follow(shown)
