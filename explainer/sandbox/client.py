@@ -7,16 +7,17 @@ A Report always comes back. While a job waits or runs there is one at least ever
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 
-from explainer.report import Report, StageReport
+from explainer.report import Failure, Report, StageReport
 from explainer.sandbox import job, verdict, wire
 from explainer.sandbox.gate import Ticket
 from explainer.sandbox.pool import Child, Pool, Unavailable
-from explainer.sandbox.settings import Limits, Settings
+from explainer.sandbox.settings import Limits, SettingError, Settings
 from explainer.sandbox.verdict import Ending
 from explainer.spec import Request, Stage
 
@@ -45,12 +46,19 @@ def stream(request: Request, *, until: Stage = "time", limits: Limits | None = N
 
     Closing the generator early ends the child at once.
     """
-    yield from stream_from(_pool(), request, until, limits or Limits())
+    try:
+        pool, limits = _pool(), limits or Limits()
+    except SettingError as error:
+        failure = Failure("parse", "SettingError", str(error), f"Nothing was run: {error}.")
+        yield Report(request=request, stages=(StageReport("parse", "failed"),), failure=failure)
+        return
+    yield from stream_from(pool, request, until, limits)
 
 
 def warm_up() -> None:
     """Starts the standby children in the background, so that the first answer is fast."""
-    _pool()
+    with contextlib.suppress(SettingError):  # the first request says so, where its reader looks
+        _pool()
 
 
 def shutdown() -> None:

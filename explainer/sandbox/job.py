@@ -109,7 +109,7 @@ def _turn(talk: Talk, selector: selectors.PollSelector, wait: float) -> list[wir
     if child.output in ready and not _read_output(talk):
         selector.unregister(child.output)
     if len(talk.printed) > child.limits.output_kb * 1024:
-        return [Ending("output")]
+        return [*_read_messages(talk), Ending("output")]  # what it sent before the flood counts
     if child.connection in ready:
         news = _read_messages(talk)
         if talk.hung_up:

@@ -61,6 +61,8 @@ def _limit_resources(limits: Limits) -> None:
         return  # CUDA reserves address space by the terabyte, and ptxas writes files
     _lower(resource.RLIMIT_FSIZE, 0)
     _lower(resource.RLIMIT_NOFILE, 256)
+    if sys.platform != "linux":
+        return  # macOS maps hundreds of GB into every process, and takes no such limit
     # XLA's thread stacks and malloc arenas count, though hardly any of it is ever touched
     _lower(resource.RLIMIT_DATA, (limits.memory_mb + 512 + 32 * cores) * MB)
     _lower(resource.RLIMIT_AS, (limits.memory_mb + 4096 + 256 * cores) * MB)

@@ -10,6 +10,7 @@ every rerun. When the zygote dies, that thread ends its workers and starts anoth
 from __future__ import annotations
 
 import atexit
+import contextlib
 import itertools
 import os
 import signal
@@ -101,7 +102,7 @@ class Pool:
 
     def refill(self) -> None:
         """Orders the missing spares; while a job runs, which they would slow, only if none is left."""
-        with self._changed:
+        with self._changed, contextlib.suppress(Unavailable):  # the next request says why
             if self._control is None or (self._spares and not self.gate.empty()):
                 return
             while len(self._spares) < self.settings.spares:
@@ -127,8 +128,11 @@ class Pool:
         atexit.unregister(self.close)
 
     def _spawn(self, limits: Limits) -> Child:
-        ours, theirs = socket.socketpair()
-        output, theirs_output = os.pipe()
+        try:
+            ours, theirs = socket.socketpair()
+            output, theirs_output = os.pipe()
+        except OSError as error:
+            raise Unavailable(f"this process is out of descriptors ({error})") from error
         child = Child(next(self._jobs), limits, ours, output)
         self._children[child.job] = child
         ours.setblocking(False)
@@ -153,7 +157,11 @@ class Pool:
         """Runs one zygote after another: the whole life of the owner thread."""
         failures = 0
         while not self._closed:
-            came_up = self._run_zygote()
+            try:
+                came_up = self._run_zygote()
+            except (OSError, wire.BadFrame) as error:  # this thread must live: it alone makes zygotes
+                came_up = False
+                self._fail(f"{type(error).__name__}: {error}")
             failures = 0 if came_up else min(failures + 1, len(PAUSES_S) - 1)
             with self._changed:
                 self._changed.wait_for(lambda: self._closed, PAUSES_S[failures])
@@ -180,8 +188,10 @@ class Pool:
                 ours.shutdown(socket.SHUT_RDWR)
             self.refill()
             self._changed.notify_all()
-        came_up = self._listen(ours)
-        self._bury(process)
+        try:
+            came_up = self._listen(ours)
+        finally:
+            self._bury(process)
         if not came_up:
             self._fail(f"the zygote ended with exit code {process.returncode} before it was ready")
         return came_up

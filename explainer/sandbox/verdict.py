@@ -73,7 +73,7 @@ TEXTS: dict[Kind, Text] = {
     "unavailable": Text(
         "WorkerUnavailable",
         "No worker could be started, so nothing was run: {detail}",
-        "Check that the packages of requirements.txt are installed, then try again.",
+        "If a package is missing, install those of requirements.txt; then try again.",
     ),
     "bad_answer": Text(
         "BadAnswer",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from explainer.report import Report
+from explainer.report import Failure, Report
 from explainer.sandbox.client import stream_from
 from explainer.sandbox.pool import Pool
 from explainer.sandbox.settings import Limits, Settings, Strategy
@@ -39,6 +39,11 @@ def run(pool) -> Run:
         return list(stream_from(pool, Request(code=code), "time", Limits(**limits)))[-1]
 
     return run
+
+
+def failure_of(report: Report) -> Failure:
+    assert report.failure is not None
+    return report.failure
 
 
 def alive(pid: int) -> bool:

@@ -1,0 +1,118 @@
+"""Frames and messages, honest and hostile."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from explainer.report import Leaf, Report, StageReport
+from explainer.sandbox import wire
+from explainer.sandbox.settings import Limits
+from explainer.spec import Argument, Request, Vmap
+
+REQUEST = Request("f = 1", "f", (Argument("x", "f32[3]"),), (Vmap("(0,)"),))
+REPORT = Report(
+    REQUEST,
+    stages=(StageReport("parse", "done", 0.5),),
+    outputs=(Leaf("out", "float32", (2,), [[1.0, None], ["1+2j", float("inf")]], nan_count=1),),
+)
+
+
+def payload(message: msgspec.Struct) -> bytes:
+    return wire.pack(message)[wire.HEADER.size :]
+
+
+def encoded(**fields: object) -> bytes:
+    return msgspec.msgpack.encode(fields)
+
+
+def answer(**leaf: object) -> bytes:
+    """Returns an answer whose one output has these fields."""
+    output = {"path": "out", "dtype": "float32", "shape": [], **leaf}
+    return encoded(type="Answer", report={"request": {}, "outputs": [output]})
+
+
+@pytest.mark.parametrize(
+    ("read", "message"),
+    [
+        (wire.from_worker, wire.Ready(0.1)),
+        (wire.from_worker, wire.Progress(REPORT)),
+        (wire.from_worker, wire.Answer(REPORT)),
+        (wire.from_worker, wire.Raised("ValueError", "no")),
+        (wire.to_worker, wire.Job(REQUEST, "batch")),
+        (wire.to_zygote, wire.Spawn(3, Limits())),
+        (wire.to_zygote, wire.Start(3)),
+        (wire.to_zygote, wire.Kill(3)),
+        (wire.from_zygote, wire.Up(1.0)),
+        (wire.from_zygote, wire.Broken("no jax")),
+        (wire.from_zygote, wire.Spawned(3, 4711)),
+        (wire.from_zygote, wire.Dead(3, 9, 0, "memory", 100.0)),
+    ],
+)
+def test_a_message_arrives_as_it_was_sent(read, message):
+    assert read(payload(message)) == message
+
+
+@pytest.mark.parametrize("step", [1, 3, 10_000])
+def test_frames_arrive_whole_however_the_bytes_are_cut(step):
+    sent = [wire.Raised("E", "x" * n) for n in (0, 1, 300)]
+    data = b"".join(map(wire.pack, sent))
+    frames = wire.Frames(1000)
+    pieces = [data[i : i + step] for i in range(0, len(data), step)]
+    assert [wire.from_worker(frame) for piece in pieces for frame in frames.feed(piece)] == sent
+
+
+def test_a_frame_past_the_cap_is_refused_by_its_header_alone():
+    with pytest.raises(wire.FrameTooLarge, match="1,001 bytes; at most 1,000"):
+        list(wire.Frames(1000).feed(wire.HEADER.pack(1001)))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"hello",
+        b"\x91" * 100_000,  # arrays in arrays
+        b"\x81\xa1a" * 100_000,  # maps in maps
+        b"\xdd\xff\xff\xff\xff",  # an array that announces 4 G entries
+        encoded(),
+        encoded(type="Answer"),
+        encoded(type="Spawn", job=1, limits={}),
+        encoded(type="Answer", report={"request": {"code": 7}}),
+        encoded(type="Raised", error_type="E", message=7),
+        encoded(type="Raised", error_type="E", message=b"bytes"),
+        encoded(type="Raised", error_type="E", message="@@").replace(b"@@", b"\xed\xa0"),  # not UTF-8
+        answer(shape=["1"]),
+        answer(preview={}),
+        answer(preview=[[b"x"]]),
+        answer(preview=msgspec.msgpack.Ext(5, b"")),
+        answer(min="1"),
+    ],
+)
+def test_what_is_no_message_is_a_bad_frame(data):
+    with pytest.raises(wire.BadFrame):
+        wire.from_worker(data)
+
+
+def test_an_answer_as_the_cases_above_build_it_is_good():
+    assert isinstance(wire.from_worker(answer(preview=[[1.5, "1+2j", None, True]])), wire.Answer)
+
+
+def test_a_deep_preview_is_a_bad_frame():
+    deep = answer(preview="@").replace(msgspec.msgpack.encode("@"), b"\x91" * 50_000 + b"\xc0")
+    with pytest.raises(wire.BadFrame, match="RecursionError"):
+        wire.from_worker(deep)
+
+
+def test_lone_surrogates_are_replaced_everywhere_and_nothing_else_changes():
+    sent = Report(REQUEST, printed="a\ud800b", outputs=(Leaf("\udfff", "f", (1,), ["\ud800", 1.5, None]),))
+    received = wire.from_worker(payload(wire.Answer(sent)))
+    assert isinstance(received, wire.Answer)
+    assert received.report == Report(
+        REQUEST, printed="a?b", outputs=(Leaf("?", "f", (1,), ["?", 1.5, None]),)
+    )
+
+
+def test_a_request_is_cleaned_of_lone_surrogates():
+    cleaned = wire.clean_request(Request("é\ud800", arguments=(Argument("\ud800", "1"),)))
+    assert cleaned == Request("é?", arguments=(Argument("?", "1"),))
