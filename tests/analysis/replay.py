@@ -1,0 +1,206 @@
+"""Runs a jaxpr by hand and keeps every intermediate, so that a report's claims can be compared with values.
+
+Both programs, one example's and the batched one, are run equation by equation; loops are Python loops here.
+A value is known by the equation it belongs to (`Key`) and by the iterations of the loops around it. The
+batched program is walked with the tags the library put there: a wrong tag shows up as a wrong value.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
+
+from explainer.analysis import axes, batching, internals, parsing, tracing
+from explainer.analysis.internals import Instrumented, Key
+from explainer.report import BatchedAval, Equation, Report
+from explainer.spec import Request
+
+Iterations = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Value:
+    """One execution of one output of one equation of the per-example program."""
+
+    key: Key
+    output: int
+    iterations: Iterations
+
+
+@dataclass(frozen=True)
+class Programs:
+    """The per-example program with probes, the batched one, and the arguments as flat lists."""
+
+    source: Instrumented
+    batched: ClosedJaxpr
+    arguments: list[Any]
+    arguments_of: Callable[[tuple[int, ...]], list[Any]]
+
+
+def programs(request: Request) -> Programs:
+    """Traces and maps a request stage by stage; `arguments_of` cuts one example out of the arguments."""
+    names = parsing.run_code(request)
+    evaluated = parsing.evaluate_arguments(request, names)
+    levels = tuple(parsing.evaluate_level(v, n, names, evaluated) for n, v in enumerate(request.levels))
+    program = parsing.program(request, parsing.find_function(request, names), evaluated, levels)
+    peeled = axes.peel(program)
+    example = tracing.trace(program, peeled)
+    *_, batched = batching.batch(program, peeled, example)
+    arguments = [program.values()[position] for position in example.traced]
+    mapped = [[level[n] for level in peeled.axes] for n in range(len(arguments))]
+
+    def of(place: tuple[int, ...]) -> list[Any]:
+        return [_one(value, levels, place) for value, levels in zip(arguments, mapped, strict=True)]
+
+    return Programs(batched.source, batched.passes[-1], arguments, of)
+
+
+def _one(value: Any, level_axes: Sequence[int | None], place: tuple[int, ...]) -> Any:
+    for axis, index in zip(level_axes, place, strict=True):
+        if axis is not None:
+            value = value[(slice(None),) * (axis % value.ndim) + (index,)]
+    return value
+
+
+def record(closed: ClosedJaxpr, source: Instrumented, arguments: list[Any]) -> dict[Value, Any]:
+    """Runs a tagged program and returns the value of every probed output, per iteration."""
+    replay = _Replay(source)
+    replay.run(closed.jaxpr, closed.consts, arguments, (), (), frozenset({0}))
+    return replay.values
+
+
+def claims(report: Report, source: Instrumented) -> dict[tuple[Key, int], BatchedAval]:
+    """Returns what the report says of each output, found by walking program and report side by side."""
+    by_body: dict[tuple[int | None, str], list[Equation]] = {}
+    for equation in report.equations:
+        by_body.setdefault((equation.parent, equation.body), []).append(equation)
+    return dict(_claims(source.closed.jaxpr, (), None, "", by_body))
+
+
+def _claims(
+    jaxpr: Jaxpr, inside: Key, parent: int | None, body: str, by_body: dict[Any, list[Equation]]
+) -> Iterator[tuple[tuple[Key, int], BatchedAval]]:
+    eqns = [eqn for eqn in jaxpr.eqns if eqn.primitive is not internals.probe_p]
+    for eqn, equation in zip(eqns, by_body.get((parent, body), []), strict=True):
+        assert equation.primitive == eqn.primitive.name
+        key = (*inside, internals.tag(eqn))
+        for n, aval in enumerate(equation.outputs):
+            assert aval.shape == getattr(eqn.outvars[n].aval, "shape", ())
+            yield (key, n), aval
+        for sub in internals.sub_jaxprs(eqn):
+            label = f"{eqn.primitive.name}[{equation.id}].{sub.label}"
+            yield from _claims(sub.jaxpr, key, equation.id, label, by_body)
+
+
+class _Replay:
+    """One run. `inside` is the equation whose body is being run, `bodies` the bodies it may hold."""
+
+    def __init__(self, source: Instrumented) -> None:
+        self.source = source
+        self.children = internals._children(source)
+        self.values: dict[Value, Any] = {}
+
+    def run(
+        self,
+        jaxpr: Jaxpr,
+        consts: Sequence[Any],
+        arguments: Sequence[Any],
+        inside: Key | None,
+        iterations: Iterations,
+        bodies: frozenset[int],
+    ) -> list[Any]:
+        env: dict[Any, Any] = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *arguments], strict=True))
+
+        def value(atom: Any) -> Any:
+            return atom.val if isinstance(atom, Literal) else env[atom]
+
+        for eqn in jaxpr.eqns:
+            key = None if inside is None else internals._resolve(eqn, inside, bodies, self.children)
+            operands = [value(atom) for atom in eqn.invars]
+            if eqn.primitive is internals.probe_p:
+                self.note(key, eqn, operands, iterations)
+                continue
+            env.update(zip(eqn.outvars, self.apply(eqn, operands, key, iterations), strict=True))
+        return [value(atom) for atom in jaxpr.outvars]
+
+    def note(self, key: Key | None, probe: JaxprEqn, operands: list[Any], iterations: Iterations) -> None:
+        if key is None:
+            return
+        body = probe.params["body"]
+        for (index, output), operand in zip(self.source.probed[body], operands, strict=True):
+            self.values[Value((*key[:-1], (body, index)), output, iterations)] = jax.numpy.asarray(operand)
+
+    def apply(self, eqn: JaxprEqn, operands: list[Any], key: Key | None, at: Iterations) -> list[Any]:
+        bodies = frozenset() if key is None else self.children.get(key[-1], frozenset())
+
+        def call(body: Any, arguments: Sequence[Any], iterations: Iterations = at) -> list[Any]:
+            jaxpr, consts = (body.jaxpr, body.consts) if isinstance(body, ClosedJaxpr) else (body, ())
+            return self.run(jaxpr, consts, arguments, key, iterations, bodies)
+
+        match eqn.primitive.name:
+            case "scan":
+                return _scan(eqn.params, operands, call, at)
+            case "while":
+                return _while(eqn.params, operands, call, at)
+            case "cond":
+                index = int(np.clip(operands[0], 0, len(eqn.params["branches"]) - 1))
+                return call(eqn.params["branches"][index], operands[1:])
+            case "jit" | "remat2":
+                return call(eqn.params["jaxpr"], operands)
+            case "custom_jvp_call" | "custom_vjp_call":
+                return call(eqn.params["call_jaxpr"], operands)
+        assert not internals.sub_jaxprs(eqn) or eqn.primitive.name in _REDUCERS, eqn.primitive.name
+        results = eqn.primitive.bind(*operands, **eqn.params)
+        return results if eqn.primitive.multiple_results else [results]
+
+
+_REDUCERS = ("scatter", "scatter-add", "scatter-mul", "reduce")  # their jaxpr is a formula, not a body
+
+
+def _scan(
+    params: dict[str, Any], operands: list[Any], call: Callable[..., list[Any]], at: Iterations
+) -> list[Any]:
+    fixed, carried = params["num_consts"], params["num_carry"]
+    consts, carry, rows = operands[:fixed], operands[fixed : fixed + carried], operands[fixed + carried :]
+    order = range(params["length"])
+    stacked: list[list[Any]] = []
+    for n in reversed(order) if params["reverse"] else order:
+        results = call(params["jaxpr"], [*consts, *carry, *(row[n] for row in rows)], (*at, n))
+        carry = results[:carried]
+        stacked.append(results[carried:])
+    if params["reverse"]:
+        stacked.reverse()
+    return [*carry, *(jax.numpy.stack(column) for column in zip(*stacked, strict=True))]
+
+
+def _while(
+    params: dict[str, Any], operands: list[Any], call: Callable[..., list[Any]], at: Iterations
+) -> list[Any]:
+    tested, worked = params["cond_nconsts"], params["body_nconsts"]
+    consts, carry = operands[:tested], operands[tested + worked :]
+    body_consts = operands[tested : tested + worked]
+    for n in itertools.count():
+        unfinished = call(params["cond_jaxpr"], [*consts, *carry], (*at, n))[0]
+        if not unfinished.any():
+            break
+        results = call(params["body_jaxpr"], [*body_consts, *carry], (*at, n))
+        carry = [_chosen(unfinished, new, old) for new, old in zip(results, carry, strict=True)]
+    return carry
+
+
+def _chosen(unfinished: Any, new: Any, old: Any) -> Any:
+    """Returns `new` for the examples that go on: JAX's while with one condition per example (leading axes)."""
+    going_on = unfinished.reshape(unfinished.shape + (1,) * (new.ndim - unfinished.ndim))
+    return jax.numpy.where(going_on, new, old)
+
+
+def host(value: Any) -> np.ndarray:
+    """Returns a value as a NumPy array, a random key as its numbers."""
+    is_key = str(getattr(value, "dtype", "")).startswith("key<")
+    return np.asarray(jax.random.key_data(value) if is_key else value)
