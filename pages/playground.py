@@ -7,10 +7,10 @@ from explainer.ui import look, tabs, work
 look.apply()
 with st.container(key="work"):
     left, right = st.columns([5, 9], gap="large")
-with left:
+with left, st.container(key="fields", gap="xsmall"):
     work.fields()
 shown = work.explanation()
 with right:
     work.screen(shown)
-tabs.tabs(shown)
+    tabs.tabs(shown)
 work.follow(shown)

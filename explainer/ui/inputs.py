@@ -20,8 +20,6 @@ from explainer.ui.fields import seeded
 from explainer.ui.fills import read_fill
 from explainer.ui.marks import Margin
 
-_EXPRESSION = "expression"
-
 
 def examples() -> None:
     """Shows the menu of worked examples, what the open one teaches, and the way back to own text."""
@@ -52,7 +50,7 @@ def examples() -> None:
 def function(written: Margin) -> None:
     """Shows the code editor and the expression that is mapped."""
     state = session.current()
-    markup.show(markup.tag("h3", "Function, for one example", "pg-h"))
+    markup.heading("Function, for one example")
     draft = state.draft
     code = editor(
         draft.code,
@@ -62,36 +60,48 @@ def function(written: Margin) -> None:
         hints=written.hints,
         marks=written.marks,
         for_code=written.code,
-        single_line=False,
+        lines=(4, 22),
+        label_visible=False,
+        placeholder="def f(x):\n    return jnp.sin(x)",
     )
-    mapped = editor(
-        draft.function,
-        key="function",
-        label="Mapped function",
-        version=draft.version,
-        hints=(),
-        marks=(),
-        for_code=draft.function,
-        single_line=True,
-    )
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center", key="mapped"):
+        markup.show(markup.tag("span", "What is mapped", "pg-note"), fit=True)
+        mapped = editor(
+            draft.function,
+            key="function",
+            label="What is mapped",
+            version=draft.version,
+            single_line=True,
+            label_visible=False,
+            placeholder="f, jax.grad(f), lambda x: ...",
+        )
     state.draft = replace(state.draft, code=code, function=mapped)
 
 
 def arguments() -> None:
     """Shows one row per argument: name, value, how it is filled, whether it goes by name."""
     state = session.current()
-    markup.show(markup.tag("h3", "Arguments", "pg-h"))
+    with st.container(horizontal=True, vertical_alignment="center", key="icons-arguments"):
+        markup.heading("Arguments")
+        st.button(
+            "Add",
+            icon=":material/add:",
+            key="add-argument",
+            type="tertiary",
+            help="Add an argument",
+            on_click=_edit,
+            args=(drafts.add_argument,),
+        )
+    if not state.draft.arguments:
+        markup.show(markup.tag("div", "No arguments: the function is called with nothing.", "pg-note"))
     for row in state.draft.arguments:
         _argument(row)
-    st.button(
-        "Add an argument", icon=":material/add:", type="tertiary", on_click=_edit, args=(drafts.add_argument,)
-    )
 
 
 def jax_code() -> None:
     """Shows the same request as plain JAX, ready to copy and run."""
     request = session.current().draft.request()
-    markup.show(markup.tag("h3", "The same in JAX", "pg-h"))
+    markup.heading("The same in JAX")
     st.code(export.call(request), wrap_lines=True)
     with st.expander("As a script that runs as it stands"):
         st.code(export.script(request))
@@ -139,32 +149,17 @@ def _share() -> None:
 
 def _argument(row: ArgumentRow) -> None:
     argument, uid = row.argument, row.uid
-    with st.container(horizontal=True, vertical_alignment="center", key=f"argument-{uid}"):
-        name = st.text_input(
-            "Name", width=76, label_visibility="collapsed", key=seeded(f"name:{uid}", argument.name)
-        )
+    name_key, value_key = seeded(f"name:{uid}", argument.name), seeded(f"value:{uid}", argument.value)
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center", key=f"argument-{uid}"):
+        name = st.text_input("Name", width=64, label_visibility="collapsed", key=name_key)
         value = st.text_input(
             f"Value of {markup.markdown(argument.name)}",
             label_visibility="collapsed",
             placeholder="f32[3,2] or an expression",
-            width=190,
-            key=seeded(f"value:{uid}", argument.value),
+            key=value_key,
         )
-        fill = read_fill(value or "") or _EXPRESSION
-        st.session_state[f"fill:{uid}"] = fill
-        st.selectbox(
-            "Filled with",
-            source.FILLS if fill != _EXPRESSION else (_EXPRESSION, *source.FILLS),
-            key=f"fill:{uid}",
-            disabled=fill == _EXPRESSION,
-            on_change=_refill,
-            args=(uid,),
-            label_visibility="collapsed",
-            width=104,
-        )
-        by_name = st.checkbox(
-            "kw", key=f"keyword:{uid}", value=argument.keyword, help="Pass by name: jax.vmap then maps axis 0"
-        )
+        _fill(uid, value or "")
+        by_name = st.checkbox("kw", key=f"keyword:{uid}", value=argument.keyword)
         st.button(
             "",
             icon=":material/close:",
@@ -176,6 +171,24 @@ def _argument(row: ArgumentRow) -> None:
         )
     state = session.current()
     state.draft = drafts.set_argument(state.draft, uid, Argument(name or "", value or "", by_name))
+
+
+def _fill(uid: int, value: str) -> None:
+    """Shows how a shape spec is filled; an expression has no such choice."""
+    fill = read_fill(value)
+    if fill is None:
+        return
+    key = f"fill:{uid}"
+    st.session_state[key] = fill
+    st.selectbox(
+        "Filled with",
+        source.FILLS,
+        key=key,
+        on_change=_refill,
+        args=(uid,),
+        label_visibility="collapsed",
+        width=98,
+    )
 
 
 def _refill(uid: int) -> None:

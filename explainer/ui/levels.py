@@ -29,15 +29,24 @@ _NAMES = "ijklmnopqrstuvwxyz"
 
 def levels() -> None:
     """Shows one row per level, outermost first, and a way to add one."""
-    markup.show(markup.tag("h3", "Axes <small>outermost level first</small>", "pg-h"))
     rows = session.current().draft.levels
+    with st.container(horizontal=True, vertical_alignment="center", key="icons-levels"):
+        markup.heading("Axes", "outermost level first" if len(rows) > 1 else "")
+        st.button(
+            "Add",
+            icon=":material/add:",
+            key="add-level",
+            type="tertiary",
+            help="Add a level inside the others",
+            on_click=_edit,
+            args=(drafts.add_level,),
+        )
     if not rows:
         markup.show(markup.tag("div", "No vmap: the function gets the whole arguments.", "pg-note"))
     active = 0
     for place, row in enumerate(rows):
         _level(row, place, None if row.muted else active)
         active += not row.muted
-    st.button("Add a level inside", icon=":material/add:", type="tertiary", on_click=_add, key="add-level")
 
 
 def learn(report: Report) -> None:
@@ -75,18 +84,31 @@ def _level(row: LevelRow, place: int, active: int | None) -> None:
         if active is not None:
             with st.container(horizontal=True, key=f"axes-{uid}"):
                 _controls(row)
-        with st.container(horizontal=True, key=f"spec-{uid}"):
-            in_axes = st.text_input(
-                "in_axes", key=seeded(f"in-text:{uid}", row.vmap.in_axes), disabled=row.muted
-            )
-            out_axes = st.text_input(
-                "out_axes", key=seeded(f"out-text:{uid}", row.vmap.out_axes), width=150, disabled=row.muted
-            )
+        in_axes, out_axes = _texts(row)
         vmap = replace(row.vmap, in_axes=in_axes or "", out_axes=out_axes or "")
         if uid in session.current().advanced:
             vmap = _names(uid, vmap)
     state = session.current()
     state.draft = drafts.set_level(state.draft, uid, vmap)
+
+
+def _texts(row: LevelRow) -> tuple[str | None, str | None]:
+    uid, vmap = row.uid, row.vmap
+    with st.container(horizontal=True, key=f"spec-{uid}"):
+        in_axes = st.text_input(
+            "in_axes",
+            key=seeded(f"in-text:{uid}", vmap.in_axes),
+            disabled=row.muted,
+            label_visibility="collapsed",
+        )
+        out_axes = st.text_input(
+            "out_axes",
+            key=seeded(f"out-text:{uid}", vmap.out_axes),
+            disabled=row.muted,
+            label_visibility="collapsed",
+            width=170,
+        )
+    return in_axes, out_axes
 
 
 def _head(row: LevelRow, place: int, active: int | None) -> None:
@@ -196,10 +218,6 @@ def _names(uid: int, vmap: Vmap) -> Vmap:
         ]
     axis_name, axis_size, spmd_axis_name = (text or None for text in texts)
     return replace(vmap, axis_name=axis_name, axis_size=axis_size, spmd_axis_name=spmd_axis_name)
-
-
-def _add() -> None:
-    _edit(drafts.add_level)
 
 
 def _advanced(uid: int) -> None:

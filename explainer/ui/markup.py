@@ -76,9 +76,15 @@ def dtype_shape(dtype: str, sizes: Sequence[int]) -> Html:
     return escape(f"{short_dtype(dtype)}[{', '.join(map(str, sizes))}]")
 
 
-def show(content: Html) -> None:
-    """Puts safe HTML on the page."""
-    st.html(content)
+def show(content: Html, *, fit: bool = False) -> None:
+    """Puts safe HTML on the page, as wide as the column or just as wide as it is."""
+    st.html(content, width="content" if fit else "stretch")
+
+
+def heading(text: str, small: str = "") -> None:
+    """Puts a heading of ours on the page."""
+    aside = tag("small", escape(small)) if small else ""
+    show(tag("h3", escape(text) + aside, "pg-h"))
 
 
 def _sizes(sizes: Sequence[int], named: dict[int, tuple[int, str]]) -> str:

@@ -136,7 +136,7 @@ def _isolation(report: Report) -> Html:
     if not report.stages:
         return Html("")
     level = report.isolation.level
-    css = "pg-pill pg-alarm" if level == "bare" else "pg-pill"
+    css = "pg-pill pg-warn" if level == "bare" else "pg-pill"
     text = {"none": "in this process", "bare": "not isolated"}.get(level, level)
     return tag(
         "span", escape(text), css, title="; ".join(report.isolation.reasons) or "isolation of the worker"

@@ -38,7 +38,8 @@ VIEWS = (
 
 def tabs(shown: Explanation) -> None:
     """Shows the tab bar and the view that is open."""
-    bar = st.tabs([view.title for view in VIEWS], key="tabs", on_change="rerun")
+    box = st.container(key="tabs-box")
+    bar = box.tabs([view.title for view in VIEWS], key="tabs", on_change="rerun")
     for view, tab in zip(VIEWS, bar, strict=True):
         if tab.open:
             with tab:
