@@ -19,7 +19,16 @@ import optax
 from jax import lax
 from jax._src import xla_bridge  # no public function says whether a backend runs
 
+from explainer.analysis import pipeline
+from explainer.spec import Argument, Request, Vmap
+
 Shaped = jax.ShapeDtypeStruct
+PAIRWISE = Request(
+    "def distance(x, y):\n    return jnp.sqrt(jnp.sum((x - y) ** 2))\n",
+    "distance",
+    (Argument("x", "f32[3,2]"), Argument("y", "f32[4,2]")),
+    (Vmap("(0, None)"), Vmap("(None, 0)")),
+)
 
 
 class BackendStarted(RuntimeError):
@@ -27,13 +36,14 @@ class BackendStarted(RuntimeError):
 
 
 def preload() -> None:
-    """Traces common operations under `jax.vmap`; raises BackendStarted if that started a backend."""
+    """Traces common operations and one explanation; raises BackendStarted if that started a backend."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for function, example in _warm_ups():
             jax.make_jaxpr(jax.vmap(function))(example)
+        pipeline.explain(PAIRWISE, until="batch")
     if xla_bridge.backends_are_initialized():
-        raise BackendStarted("a warm-up function of the analysis starts a JAX backend; it may only trace")
+        raise BackendStarted("a warm-up starts a JAX backend; it may only trace")
 
 
 def warm() -> None:

@@ -49,16 +49,16 @@ class Limits:
 class Settings:
     """How workers are made and what they run.
 
-    `target` ("module:function") is called in the worker for each request; `warmup` is a
-    module with `preload()` (imports and traces, starts no JAX backend) and `warm()` (starts
-    it), or "" for none.
+    `target` is a module with `explain(request, until, emit, limits)`, called in the worker, and
+    `RunLimits`; `warmup` is one with `preload()` (imports and traces, starts no JAX backend) and
+    `warm()` (starts it), or "" for none.
     """
 
     jobs: int = field(default_factory=lambda: int(_number("EXPLAINER_JOBS", _cores())))
     spares: int = field(default_factory=lambda: int(_number("EXPLAINER_SPARES", 2, least=0)))
     strategy: Strategy = field(default_factory=lambda: _strategy(os.environ.get("EXPLAINER_STRATEGY", "")))
     platform: str = field(default_factory=lambda: os.environ.get("EXPLAINER_PLATFORM", ""))
-    target: str = "explainer.analysis.pipeline:explain"
+    target: str = "explainer.analysis.pipeline"
     warmup: str = "explainer.analysis.preload"
 
 

@@ -13,16 +13,15 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable
+from types import ModuleType
 from typing import NoReturn
-
-import msgspec
 
 from explainer.report import Report
 from explainer.sandbox import policy, wire
 from explainer.sandbox.settings import Limits
 
 SOCKET = 3
+ARRAYS_SHARE = 0.75  # of the memory limit, for the user's arrays; Python, JAX and XLA hold the rest
 
 
 def main(config: wire.Config, limits: Limits, parent: int) -> NoReturn:
@@ -38,7 +37,7 @@ def main(config: wire.Config, limits: Limits, parent: int) -> NoReturn:
         wire.send(connection, wire.Ready(time.monotonic() - began))
         job = _receive(connection)
         if job is not None:
-            _answer(connection, _target(config), job)
+            _answer(connection, importlib.import_module(config.target), job, limits)
         code = 0
     except Exception as error:  # a worker that cannot start: the pool shows this text
         os.write(2, f"{type(error).__name__}: {error}\n".encode("utf-8", "replace"))
@@ -50,7 +49,7 @@ def preload(config: wire.Config) -> None:
     """Imports the analysis and traces warm-up functions; starts no JAX backend, so that a fork is safe."""
     if config.warmup:
         importlib.import_module(config.warmup).preload()
-    _target(config)
+    importlib.import_module(config.target)
 
 
 def _open_streams() -> None:
@@ -64,11 +63,6 @@ def _warm(config: wire.Config) -> None:
         importlib.import_module(config.warmup).warm()
 
 
-def _target(config: wire.Config) -> Callable[..., Report]:
-    module, _, function = config.target.partition(":")
-    return getattr(importlib.import_module(module), function)
-
-
 def _receive(connection: socket.socket) -> wire.Job | None:
     """Returns the request, None if the pool hung up: this spare is not needed."""
     frames = wire.Frames(1 << 30)  # the pool is trusted and has checked the size
@@ -78,13 +72,14 @@ def _receive(connection: socket.socket) -> wire.Job | None:
     return None
 
 
-def _answer(connection: socket.socket, target: Callable[..., Report], job: wire.Job) -> None:
+def _answer(connection: socket.socket, analysis: ModuleType, job: wire.Job, limits: Limits) -> None:
     def emit(report: Report) -> None:
         wire.send(connection, wire.Progress(report))
 
     try:
-        message: msgspec.Struct = wire.Answer(target(job.request, until=job.until, emit=emit))
-        packed = wire.pack(message)
+        run = analysis.RunLimits(memory_bytes=int(limits.memory_mb * wire.MB * ARRAYS_SHARE))
+        report = analysis.explain(job.request, until=job.until, emit=emit, limits=run)
+        packed = wire.pack(wire.Answer(report))
     except BaseException as error:  # SystemExit and KeyboardInterrupt of user code, too, are an answer
         packed = wire.pack(wire.Raised(type(error).__name__, _text(error)))
     connection.sendall(packed)

@@ -14,7 +14,7 @@ from explainer.sandbox.pool import Pool
 from explainer.sandbox.settings import Limits, Settings, Strategy
 from explainer.spec import Request
 
-TARGET = "tests.sandbox.standin_analysis:explain"
+TARGET = "tests.sandbox.standin_analysis"
 PATIENCE_S = 30  # nothing takes so long; only a hang does
 
 Run = Callable[..., Report]

@@ -37,6 +37,10 @@ def test_an_honest_request_is_answered(run):
     assert (report.printed, report.failure) == ("texttime", None)
 
 
+def test_arrays_get_three_quarters_of_the_memory(run):
+    assert run("text = str(limits.memory_bytes)", memory_mb=1000).printed == str(750 << 20)
+
+
 def test_the_request_and_the_level_come_from_this_side_not_from_the_worker(run):
     forged = "Report(type(request)(code='forged'), isolation=Isolation('sealed'))"
     code = f"from explainer.report import Isolation\nreport = {forged}"
@@ -257,7 +261,7 @@ def test_no_descriptor_or_process_is_left_over(pool):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"target": "no_such_module:explain"}, "no_such_module"),
+        ({"target": "no_such_module"}, "no_such_module"),
         ({"target": TARGET, "warmup": "no_such_warmup"}, "no_such_warmup"),
     ],
 )
