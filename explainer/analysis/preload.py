@@ -4,7 +4,8 @@
 
 `preload` imports and traces: Python's and JAX's caches fill, and every worker inherits
 them. It must start no JAX backend, because a child of a process whose backend runs hangs:
-so shapes only, no arrays, no keys. `warm` starts the backend and compiles once.
+so shapes only, no arrays, no keys (the zygote refuses to work if threads were started).
+`warm` starts the backend and compiles once.
 """
 
 from __future__ import annotations
@@ -15,9 +16,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax import lax
-from jax._src import xla_bridge  # no public function says whether a backend runs
 
 from explainer.analysis import pipeline
 from explainer.spec import Argument, Request, Vmap
@@ -31,19 +30,13 @@ PAIRWISE = Request(
 )
 
 
-class BackendStarted(RuntimeError):
-    """Reports that a warm-up function started a JAX backend: no fork is safe any more."""
-
-
 def preload() -> None:
-    """Traces common operations and one explanation; raises BackendStarted if that started a backend."""
+    """Traces common operations, and explains one request as far as no backend is needed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for function, example in _warm_ups():
             jax.make_jaxpr(jax.vmap(function))(example)
         pipeline.explain(PAIRWISE, until="batch")
-    if xla_bridge.backends_are_initialized():
-        raise BackendStarted("a warm-up starts a JAX backend; it may only trace")
 
 
 def warm() -> None:
@@ -54,6 +47,8 @@ def warm() -> None:
 
 
 def _warm_ups() -> list[tuple[Callable[..., object], Shaped]]:
+    import optax  # a name that the user's code finds in scope
+
     def f32(*shape: int) -> Shaped:
         return Shaped(shape, "float32")
 

@@ -11,6 +11,7 @@ When the pool's end of the control socket closes, it kills every worker and ends
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import select
@@ -66,8 +67,9 @@ def main() -> None:
         raise
     gc.collect()
     gc.freeze()  # else the first collection in a worker copies every shared page
-    wire.send(control, wire.Up(time.monotonic() - began))
-    Zygote(control, config).serve()
+    zygote = Zygote(control, config)
+    zygote.tell(wire.Up(time.monotonic() - began))
+    zygote.serve()
 
 
 def main_of_worker() -> NoReturn:
@@ -111,6 +113,11 @@ class Zygote:
             self._kids.clear()
             self._kill_strays()
 
+    def tell(self, message: msgspec.Struct) -> None:
+        """Sends the pool a message."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it is gone; the next read says so
+            wire.send(self._control, message)
+
     def _obey(self) -> bool:
         """Carries out what has arrived; returns False when the pool is gone."""
         try:
@@ -137,7 +144,7 @@ class Zygote:
         os.close(connection)
         os.close(output)
         self._kids[job] = Kid(job, pid, limits)
-        self._tell(wire.Spawned(job, pid))
+        self.tell(wire.Spawned(job, pid))
 
     def _become_worker(self, connection: int, output: int, limits: Limits, parent: int) -> NoReturn:
         try:
@@ -181,7 +188,7 @@ class Zygote:
             signal_number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
             code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
             peak = max(kid.peak_mb, usage.ru_maxrss / (1024 if sys.platform == "linux" else wire.MB))
-            self._tell(wire.Dead(kid.job, signal_number, code, kid.why, peak))
+            self.tell(wire.Dead(kid.job, signal_number, code, kid.why, peak))
 
     def _kill_strays(self) -> None:
         """Kills and collects adopted processes: what a dead worker started in a session of its own."""
@@ -190,12 +197,6 @@ class Zygote:
             for pid in strays:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)  # its own children come to us in turn
-
-    def _tell(self, message: msgspec.Struct) -> None:
-        try:
-            wire.send(self._control, message)
-        except (BrokenPipeError, ConnectionResetError):
-            return  # the pool is gone; the next read says so
 
 
 def _settle(connection: int, output: int) -> None:
@@ -249,4 +250,7 @@ def _require_one_thread() -> None:
         return
     threads = len(os.listdir("/proc/self/task"))
     if threads != 1:
-        raise RuntimeError(f"the zygote has {threads} threads after importing; only one survives a fork")
+        raise RuntimeError(
+            f"the zygote has {threads} threads after its warm-up, so a JAX backend runs or a library started "
+            "them; a fork would leave them behind. EXPLAINER_STRATEGY=exec needs no fork"
+        )

@@ -274,6 +274,13 @@ def test_a_worker_that_cannot_start_is_a_failure_in_words(settings, words, strat
     pool.close()
 
 
+def test_a_warm_up_that_starts_a_jax_backend_is_refused(capfd):
+    pool = make_pool("fork", warmup="tests.sandbox.eager_warmup")
+    report = list(streamed(pool, "pass"))[-1]
+    pool.close()
+    assert "a JAX backend runs" in failure_of(report).explanation
+
+
 def test_close_ends_every_process_and_later_requests_say_so():
     pool = Pool(Settings(jobs=1, spares=2, strategy="fork", target=TARGET, warmup=""))
     assert wait_for(lambda: len(pool.pids()) == 3)
