@@ -90,8 +90,8 @@ class Problem:
         """Returns the outputs of a plain Python loop; None when examples talk over a named axis."""
         return loop(self.function, self.levels, self.args, self.kwargs)
 
-    def level_shapes(self) -> list[Any]:
-        """Returns the output shapes of each level, outermost first, as the levels around it see them."""
+    def level_outputs(self) -> list[Any]:
+        """Returns each level's outputs as shapes, outermost first, as the levels around it see them."""
         return [_shapes_at(self, number) for number in range(len(self.levels))]
 
 
@@ -202,7 +202,7 @@ def _shapes_at(problem: Problem, number: int) -> Any:
 
     def record(*args: Any, **kwargs: Any) -> Any:
         result = inner(*args, **kwargs)
-        kept.append(jax.tree.map(jnp.shape, result))
+        kept.append(jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(jnp.shape(leaf), leaf.dtype), result))
         return result
 
     nested(record, problem.levels[:number])(*problem.args, **problem.kwargs)

@@ -62,7 +62,7 @@ LESSONS = (
             code="def loss(scale, p, t):\n    return scale * jnp.sum((p - t) ** 2)\n",
             function="loss",
             arguments=inputs(
-                scale="0.5",
+                scale="jnp.array(.5)",
                 preds="jnp.array([[.2, .8], [.6, .4]])",
                 targets="jnp.array([[0., 1.], [1., 0.]])",
             ),

@@ -195,7 +195,7 @@ def _while(
 
 
 def _chosen(unfinished: Any, new: Any, old: Any) -> Any:
-    """Returns `new` for the examples that go on: JAX's while with one condition per example (leading axes)."""
+    """Returns `new` for the examples that go on: with a condition per example, as in JAX's own while."""
     going_on = unfinished.reshape(unfinished.shape + (1,) * (new.ndim - unfinished.ndim))
     return jax.numpy.where(going_on, new, old)
 
