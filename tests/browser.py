@@ -126,7 +126,7 @@ def _wait_until_healthy(url: str, server: subprocess.Popen[bytes], log: Path) ->
     raise RuntimeError(f"Streamlit did not answer within 60 s:\n{log.read_text()}")
 
 
-@dataclass(slots=True)
+@dataclass  # without slots: Playwright keeps a note on the object whose method listens
 class Watch:
     """What a page did that it should not: errors on the console, requests to other hosts."""
 
@@ -135,9 +135,9 @@ class Watch:
 
     def listen(self, page: Page) -> None:
         """Starts to note what `page` does."""
-        page.on("console", lambda message: self._console(message))
+        page.on("console", self._console)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("request", lambda request: self._request(request))
+        page.on("request", self._request)
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type == "error":

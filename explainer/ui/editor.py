@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import streamlit as st
+from streamlit.components import v2
 from streamlit.components.v2.types import ComponentRenderer
 
 from explainer.figures import style
@@ -97,7 +98,6 @@ def editor(  # noqa: PLR0913 - the options of a widget, all by name
     now = text(code, key=key, version=version)
     if st.session_state.get(_BROKEN) or not _SCRIPT.is_file():
         return _plain(now, key, label, version, single_line, placeholder, label_visible, on_change)
-    state = _state(key)
     _component()(
         key=key,
         data={
@@ -115,8 +115,7 @@ def editor(  # noqa: PLR0913 - the options of a widget, all by name
             "marks": [asdict(mark) for mark in marks],
             "palette": _palette(),
         },
-        default={"value": state or None, "broken": False},
-        on_value_change=on_change or _nothing,
+        on_typed_change=on_change or _nothing,
         on_broken_change=lambda: _give_up(key),
     )
     return now
@@ -141,8 +140,8 @@ def runs(key: str) -> int:
 def _state(key: str) -> dict[str, Any]:
     """Returns {"text", "version", "runs"} as the browser sent it last, {} before that."""
     held = st.session_state.get(key)
-    value = held.get("value") if isinstance(held, dict) else None
-    return value if isinstance(value, dict) else {}
+    typed = held.get("typed") if isinstance(held, dict) else None
+    return typed if isinstance(typed, dict) else {}
 
 
 def _hint_data(hint: Hint) -> dict[str, Any]:
@@ -165,7 +164,7 @@ def _component() -> ComponentRenderer:
         build = script.readline().rpartition(" ")[2].strip()[:12]
     js = _LOADER.replace("VERSION", build)
     # Not isolated: Streamlit's hotkeys must see that the keys go to an editable field.
-    return st.components.v2.component("vmap_explainer_editor", js=js, css=_CSS, isolate_styles=False)
+    return v2.component("vmap_explainer_editor", js=js, css=_CSS, isolate_styles=False)
 
 
 def _give_up(key: str) -> None:
@@ -182,7 +181,7 @@ def _plain_key(key: str, version: int | str) -> str:
     return f"{key}-plain-{version}"
 
 
-def _plain(  # noqa: PLR0913 - the options of editor()
+def _plain(
     now: str,
     key: str,
     label: str,

@@ -1,6 +1,6 @@
 // The code editor: CodeMirror 6 as a Streamlit component (explainer/ui/editor.py mounts it).
 //
-//   data {text, version, hints, marks, for_code, ...} ──▶ editor ──▶ value {text, version, runs}
+//   data {text, version, hints, marks, for_code, ...} ──▶ editor ──▶ typed {text, version, runs}
 //
 // Python owns the text only when `version` changes; otherwise what the user typed stands, so a rerun
 // never moves the cursor. Hints and marks are drawn only onto the text they were computed from.
@@ -22,6 +22,7 @@ const NARROW_PX = 480; // below this, lines wrap: a hint must not hide to the ri
 const fromPython = Annotation.define();
 const setNotes = StateEffect.define();
 const editors = new WeakMap();
+const unsent = new Map(); // editor name -> {version, base, text}: it left the page before Python had its text
 
 export function mount({ data, parentElement, setStateValue }) {
   let editor = editors.get(parentElement);
@@ -31,13 +32,12 @@ export function mount({ data, parentElement, setStateValue }) {
 }
 
 export function unmount(parentElement) {
-  const editor = editors.get(parentElement);
-  editor?.flush();
   // Streamlit cleans up after a call that newer data overtook, too: then the element stays in the page.
   setTimeout(() => {
+    const editor = editors.get(parentElement);
     if (!editor || parentElement.isConnected) return;
     editor.destroy();
-    if (editors.get(parentElement) === editor) editors.delete(parentElement);
+    editors.delete(parentElement);
   });
 }
 
@@ -63,12 +63,23 @@ class Editor {
     this.problems.id = `vx-problems-${data.name}`;
     this.view = new EditorView({
       parent: this.root,
-      state: EditorState.create({ doc: data.text, extensions: this.extensions(data) }),
+      state: EditorState.create({ doc: this.recall(data), extensions: this.extensions(data) }),
     });
     this.root.append(this.problems);
     parentElement.append(this.root);
     this.resize = new ResizeObserver(() => this.wrapWhenNarrow());
     this.resize.observe(this.root);
+    // Before blur and click: what is typed must be under way when a click elsewhere reruns the page.
+    this.pointer = (event) => { if (!this.root.contains(event.target)) this.flush(); };
+    document.addEventListener('pointerdown', this.pointer, true);
+    if (this.text() !== this.sent) this.schedule();
+  }
+
+  // Returns the text to start with: what was typed before the editor left the page, if Python still has the text it was based on.
+  recall({ name, version, text }) {
+    const left = unsent.get(name);
+    unsent.delete(name);
+    return left && left.version === version && left.base === text ? left.text : text;
   }
 
   extensions(data) {
@@ -97,24 +108,29 @@ class Editor {
 
   changed(update) {
     if (!update.docChanged || update.transactions.some((tr) => tr.annotation(fromPython))) return;
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.flush(), DEBOUNCE_MS);
+    this.schedule();
     // Not at once: an update listener may not dispatch.
     queueMicrotask(() => this.annotate());
+  }
+
+  schedule() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.flush(), DEBOUNCE_MS);
   }
 
   text() {
     return this.view.state.doc.toString();
   }
 
+  // An editor that has left the page must not send: Streamlit would rerun a page no longer there.
   flush() {
-    if (this.text() !== this.sent) this.send();
+    if (this.root.isConnected && this.text() !== this.sent) this.send();
   }
 
   send() {
     clearTimeout(this.timer);
     this.sent = this.text();
-    this.setStateValue('value', { text: this.sent, version: this.version, runs: this.runs });
+    this.setStateValue('typed', { text: this.sent, version: this.version, runs: this.runs });
   }
 
   update(data) {
@@ -166,6 +182,9 @@ class Editor {
 
   destroy() {
     clearTimeout(this.timer);
+    const { name, version, text } = this.data;
+    if (this.text() !== text) unsent.set(name, { version, base: text, text: this.text() });
+    document.removeEventListener('pointerdown', this.pointer, true);
     this.resize.disconnect();
     this.view.destroy();
     this.root.remove();

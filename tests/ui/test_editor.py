@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -75,8 +76,6 @@ def test_hint_levels_wrap_round_with_the_hues():
 def test_a_browser_that_cannot_load_the_script_gets_a_plain_field():
     app = _app()
     _type(app, "code", "lambda x: x", version=0)
-    app.session_state["code"] = {**app.session_state["code"], "broken": True}
-    app.run()
     app.session_state["editor-broken"] = True
     app.run()
     assert [field.value for field in app.text_area] == ["lambda x: x"]
@@ -125,6 +124,19 @@ def test_text_typed_just_before_leaving_the_field_is_not_lost(url, open_page):
     page.keyboard.type("  # kept")
     page.get_by_role("button", name="Load").click()
     _expect_held(page, "(0, None)  # kept", "undefined")
+
+
+@pytest.mark.browser
+def test_text_typed_just_before_another_page_opens_is_not_lost(url, open_page):
+    page = _open(url, open_page)
+    page.locator("[data-editor=axes] .cm-content").click()
+    page.keyboard.press("End")
+    page.keyboard.type("  # kept")
+    page.get_by_role("link", name="other").click(delay=60)  # as long as a finger takes
+    expect(page.get_by_test_id("stCode")).to_contain_text("kept: ")
+    page.get_by_role("link", name="edit").click()
+    _expect_held(page, "(0, None)  # kept")
+    expect(page.locator("[data-editor=axes] .cm-content")).to_have_text("(0, None)  # kept")
 
 
 @pytest.mark.browser
@@ -202,7 +214,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-def _open(url: str, open_page: Callable[..., Page], **options: object) -> Page:
+def _open(url: str, open_page: Callable[..., Page], **options: Any) -> Page:
     page = open_page(url, **options)
     page.locator("[data-editor=axes] .cm-content").wait_for()
     page.locator("[data-editor=code] .cm-content").wait_for()
@@ -222,10 +234,10 @@ def _app() -> AppTest:
 
 def _type(app: AppTest, key: str, text: str, version: int) -> None:
     value = {"text": text, "version": version, "runs": 0}
-    app.session_state[key] = {"value": value, "broken": False}
+    app.session_state[key] = {"typed": value}
     app.run()
     assert not app.exception
 
 
-def _held(app: AppTest) -> dict[str, object]:
+def _held(app: AppTest) -> dict[str, Any]:
     return json.loads(app.code[0].value)
