@@ -15,8 +15,12 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 INTERNALS = ("jax._src", "jax.extend", "jax.interpreters")
+# jaxlib and ml_dtypes are parts of jax; optax and equinox are names that the user's code finds in scope.
+ANALYSIS = ("jax", "jaxlib", "ml_dtypes", "numpy", "optax", "equinox")
 # The plain modules: every file directly in explainer/, and the lessons.
 PLAIN = ("explainer.lessons", *(f"explainer.{path.stem}" for path in (ROOT / "explainer").glob("[!_]*.py")))
+
+UI = ("streamlit", "msgspec", "explainer.ui", "explainer.figures", "explainer.sandbox", *PLAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +41,8 @@ class Layer:
 LAYERS = (
     Layer("app.py", ("streamlit", "explainer.ui")),
     Layer("pages/*.py", ("streamlit", "explainer.ui")),
-    Layer("explainer/analysis/internals.py", ("jax", "numpy", "explainer.analysis", *PLAIN)),
-    # optax and equinox: names that the user's code finds in scope.
-    Layer(
-        "explainer/analysis/*.py",
-        ("jax", "numpy", "msgspec", "explainer.analysis", *PLAIN),
-        lazily=("optax", "equinox"),
-        never=INTERNALS,
-    ),
+    Layer("explainer/analysis/internals.py", (*ANALYSIS, "explainer.analysis", *PLAIN)),
+    Layer("explainer/analysis/*.py", (*ANALYSIS, "msgspec", "explainer.analysis", *PLAIN), never=INTERNALS),
     # The worker is the one file that runs where jax is; it is started, never imported, by the rest.
     Layer(
         "explainer/sandbox/worker.py",
@@ -54,10 +52,9 @@ LAYERS = (
     ),
     Layer("explainer/sandbox/*.py", ("msgspec", "psutil", "explainer.sandbox", *PLAIN)),
     Layer("explainer/figures/*.py", ("explainer.figures", *PLAIN)),
-    Layer(
-        "explainer/ui/*.py",
-        ("streamlit", "msgspec", "explainer.ui", "explainer.figures", "explainer.sandbox", *PLAIN),
-    ),
+    # The fallback picture, where the player cannot load, is Streamlit's chart of a Plotly figure.
+    Layer("explainer/ui/player.py", (*UI, "plotly")),
+    Layer("explainer/ui/*.py", UI),
     Layer("explainer/lessons/*.py", ("msgspec", *PLAIN)),
     # `explain` in this process needs the analysis, but importing explainer must not.
     Layer("explainer/__init__.py", ("explainer.sandbox", *PLAIN), lazily=("explainer.analysis",)),
