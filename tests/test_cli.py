@@ -1,0 +1,214 @@
+"""The command line: readable reports, whole reports as JSON, exit codes, and one line for bad usage."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from explainer import cli, lessons, report
+from explainer.spec import Argument, Request, Vmap
+
+DIST = """\
+def dist(x, y):
+    return jnp.sqrt(jnp.sum((x - y) ** 2))
+
+def loss(x, *, scale):
+    return scale * jnp.sum(x ** 2)
+
+def broken(x):
+    return jnp.dot(x, jnp.ones(3))
+"""
+
+PAIRWISE = (
+    "--arg", "X=arange(f32[3,2])", "--arg", "arange(f32[4,2])",
+    "--in-axes", "(0, None)", "--in-axes", "(None, 0)",
+)  # fmt: skip
+
+
+@pytest.fixture
+def source(tmp_path, monkeypatch):
+    """A file of functions in the current folder: `functions.py`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
+    (tmp_path / "functions.py").write_text(DIST)
+    return "functions.py"
+
+
+def request_of(*argv: str) -> Request:
+    return cli._request(cli._parser().parse_args(argv))
+
+
+def test_options_make_a_request(source):
+    request = request_of(
+        f"{source}:dist", *PAIRWISE, "--out-axes", "1", "--axis-name", "", "--axis-name", "b"
+    )
+    assert request == Request(
+        code=DIST,
+        function="dist",
+        arguments=(Argument("X", "arange(f32[3,2])"), Argument("y", "arange(f32[4,2])")),
+        levels=(Vmap("(0, None)", "1"), Vmap("(None, 0)", axis_name="b")),
+    )
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["--kwarg", "scale=2.0"], (Argument("scale", "2.0", keyword=True),)),
+        (["--arg", "f32[3]"], (Argument("x", "f32[3]"),)),
+        (["--arg", "x == 1"], (Argument("x", "x == 1"),)),
+        (["--arg", "w = {'a': f32[2]}"], (Argument("w", "{'a': f32[2]}"),)),
+        (["--arg", "1", "--arg", "2"], (Argument("x", "1"), Argument("arg1", "2"))),
+    ],
+)
+def test_arguments_are_named_by_the_user_or_by_the_parameter(source, argv, expected):
+    assert request_of(f"{source}:loss", *argv).arguments == expected
+
+
+@pytest.mark.parametrize(
+    ("argv", "levels"),
+    [
+        ([], ()),
+        (["--in-axes", "-1"], (Vmap("-1"),)),
+        (["--axis-name", "i"], (Vmap("0", axis_name="i"),)),
+        (["--axis-size", "3", "--in-axes", "None"], (Vmap("None", axis_size="3"),)),
+    ],
+)
+def test_the_nth_option_belongs_to_the_nth_level(source, argv, levels):
+    assert request_of(f"{source}:dist", *argv).levels == levels
+
+
+def test_any_expression_may_follow_the_file(source):
+    request = request_of(f"{source}:jax.grad(lambda x: dist(x, x[:1]))", "--arg", "f32[2]")
+    assert request.function == "jax.grad(lambda x: dist(x, x[:1]))"
+
+
+def test_a_readable_report_is_printed(source, capsys):
+    assert cli.main([f"{source}:dist", *PAIRWISE]) == 0
+    out = capsys.readouterr().out
+    assert "f32[i:3, j:4, 2]  x - y" in out
+    assert "The same as a plain Python loop over 12 of 12 examples" in out
+    assert "\x1b" not in out
+
+
+def test_until_stops_after_a_stage(source, capsys):
+    assert cli.main([f"{source}:dist", *PAIRWISE, "--until", "batch"]) == 0
+    out = capsys.readouterr().out
+    assert "Equations" in out
+    assert "Outputs" not in out
+
+
+def test_json_is_the_whole_report(source, capsys):
+    assert cli.main([f"{source}:dist", *PAIRWISE, "--json"]) == 0
+    read = report.from_json(capsys.readouterr().out.encode())
+    assert read.outputs[0].shape == (3, 4)
+    assert read.timing is not None
+
+
+def test_a_failure_is_told_in_words_with_carets_and_exit_code_1(source, capsys):
+    assert cli.main([f"{source}:broken", "--arg", "f32[4,2]", "--in-axes", "0"]) == 1
+    out = capsys.readouterr().out
+    assert "Failed\n" in out
+    assert "    return jnp.dot(x, jnp.ones(3))" in out
+    assert "^" in out
+    assert "Traceback" not in out
+
+
+@pytest.mark.parametrize(
+    ("code", "word"),
+    [
+        ("def dist(x, y:\n", "SyntaxError"),
+        ("import no_such_module\n", "ModuleNotFoundError"),
+        ("raise SystemExit(3)\n", "SystemExit"),
+        ("x = 1\n", "NameError"),
+    ],
+)
+def test_code_that_does_not_run_is_a_failure_not_a_traceback(source, capsys, tmp_path, code, word):
+    (tmp_path / "functions.py").write_text(code)
+    assert cli.main([f"{source}:dist", *PAIRWISE]) == 1
+    captured = capsys.readouterr()
+    assert word in captured.out
+    assert "Traceback" not in captured.out + captured.err
+
+
+def test_a_request_file_and_stdin_give_the_same_report(tmp_path, capsys, monkeypatch):
+    data = msgspec.json.encode(lessons.LESSONS[0].request)
+    (tmp_path / "request.json").write_bytes(data)
+    reports = []
+    for target in (str(tmp_path / "request.json"), "-"):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(data.decode()))
+        assert cli.main([target, "--json", "--until", "run"]) == 0
+        reports.append(json.loads(capsys.readouterr().out))
+    assert reports[0]["outputs"] == reports[1]["outputs"]
+    assert reports[0]["request"] == json.loads(data)
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ([], "the following arguments are required: target"),
+        (["functions.py"], "functions.py needs the name of a function: functions.py:function"),
+        (["nothing.py:f"], "cannot read nothing.py: No such file or directory"),
+        (["nothing.json"], "cannot read nothing.json: No such file or directory"),
+        (["functions.py:dist", "--until", "lunch"], "argument --until: invalid choice: 'lunch'"),
+        (
+            ["functions.py:dist", "--kwarg", "2.0"],
+            "--kwarg needs a name, as in --kwarg 'scale=2.0': got '2.0'",
+        ),
+        (["functions.py:dist", "--colour"], "unrecognized arguments: --colour"),
+        (["request.json", "--in-axes", "0"], "--in-axes needs file.py:function, not request.json"),
+        (["text.json"], "text.json is not a request: JSON is malformed"),
+        (["wrong.json"], "wrong.json is not a request: Expected `str`, got `int` - at `$.code`"),
+        (["misspelt.json"], "misspelt.json has no field 'level': it takes code, function, arguments, levels"),
+        (["deep.json"], "deep.json, levels[0] has no field 'axes': it takes in_axes, out_axes"),
+        (["bytes.json"], "bytes.json is not UTF-8 text"),
+    ],
+)
+def test_bad_usage_is_one_line_and_exit_code_2(source, capsys, tmp_path, argv, message):
+    (tmp_path / "text.json").write_text("hello")
+    (tmp_path / "wrong.json").write_text('{"code": 1}')
+    (tmp_path / "misspelt.json").write_text('{"code": "", "level": []}')
+    (tmp_path / "deep.json").write_text('{"levels": [{"axes": "0"}]}')
+    (tmp_path / "bytes.json").write_bytes(b"\xff\xfe")
+    try:
+        code = cli.main(argv)
+    except SystemExit as stop:
+        code = stop.code
+    captured = capsys.readouterr()
+    assert code == 2
+    assert captured.out == ""
+    assert captured.err.startswith(f"explainer: {message}")
+    assert captured.err.count("\n") == 1
+
+
+def test_the_module_runs_as_a_program(source):
+    command = [sys.executable, "-m", "explainer", f"{source}:dist", *PAIRWISE, "--until", "batch"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("vmap(vmap(dist))(X, y)\n")
+
+
+def test_a_reader_that_stops_early_gets_no_traceback(source):
+    arguments = " ".join(f"'{word}'" for word in PAIRWISE)
+    command = f"'{sys.executable}' -m explainer {source}:dist {arguments} --json | head -c 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+
+
+def test_help_is_complete(capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["--help"])
+    assert stop.value.code == 0
+    assert "--spmd-axis-name" in capsys.readouterr().out
+
+
+def test_the_sandbox_runs_the_same_request(source, capsys):
+    assert cli.main([f"{source}:dist", *PAIRWISE, "--sandbox", "--json"]) == 0
+    read = report.from_json(capsys.readouterr().out.encode())
+    assert read.outputs[0].shape == (3, 4)
+    assert read.isolation.level != "none"
