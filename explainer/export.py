@@ -151,21 +151,21 @@ def _array(spec: ShapeSpec, seed: int) -> str:
 
 
 def _random(spec: ShapeSpec, seed: int) -> str:
-    generator = f"np.random.default_rng({seed})"
-    n, is_complex = spec.size, spec.dtype.startswith("complex")
+    """Returns the draw that the report made; a complex array draws twice from one generator."""
+    first = f"np.random.default_rng({seed})"
+    if spec.dtype.startswith("complex"):
+        return f"({_draw(spec, f'(_rng := {first})')} + 1j * {_draw(spec, '_rng')})"
+    return _draw(spec, first)
+
+
+def _draw(spec: ShapeSpec, generator: str) -> str:
+    n = spec.size
     if spec.fill == "normal":
         draw = f"{generator}.standard_normal({n})"
-        return f"({draw} > 0)" if spec.dtype == "bool" else _both(draw, seed) if is_complex else draw
+        return f"({draw} > 0)" if spec.dtype == "bool" else draw
     order = f"{generator}.permutation({n})"
     if spec.dtype == "bool":
         return f"({order} % 2 == 0)"
     if spec.dtype.startswith(("int", "uint")):
         return order
-    step = 0.1 if n <= 100 else 10.0 / n
-    draw = f"(({order} + 1) * {step})"
-    return _both(draw, seed) if is_complex else draw
-
-
-def _both(draw: str, seed: int) -> str:
-    """Returns complex values: the imaginary part from a generator of its own."""
-    return f"({draw} + 1j * {draw.replace(f'default_rng({seed})', f'default_rng({seed + 1000})')})"
+    return f"(({order} + 1) * {0.1 if n <= 100 else 10.0 / n})"

@@ -71,7 +71,7 @@ def _mark_old(shown: Explanation) -> None:
 
 
 def _failure(failure: Failure, report: Report) -> None:
-    title = tag("h4", escape(words.STAGE_FAILED[failure.stage]))
+    title = tag("h4", escape(words.failed(failure)))
     said = tag("p", escape(failure.explanation or failure.message), "pg-words")
     markup.show(tag("div", title + said + _where(failure, report), "pg-card", role="alert"))
     if failure.message and failure.message != failure.explanation:

@@ -33,42 +33,51 @@ def shapes(report: Report) -> None:
 
 
 def _input(leaf: Leaf, levels: Sequence[Level]) -> list[Html]:
-    cells = []
-    sizes = leaf.shape
-    for number, level in enumerate(levels):
-        mapped = _find(level.inputs, leaf.path)
-        cells.append(_cell(sizes, mapped, number, level))
-        sizes = _without(sizes, mapped)
-    cells.append(markup.shape(sizes))
-    return [escape(leaf.path), escape(leaf.dtype), *cells]
+    return _cells(escape(leaf.path), leaf, [(level, _find(level.inputs, leaf.path)) for level in levels])
 
 
 def _output(number: int, leaf: MappedLeaf | Leaf, report: Report) -> list[Html]:
-    cells = []
-    sizes = leaf.shape
-    for at, level in enumerate(report.levels):
-        mapped = level.outputs[number] if number < len(level.outputs) else None
-        sizes = mapped.shape if mapped is not None else sizes
-        cells.append(_cell(sizes, mapped, at, level))
-        sizes = _without(sizes, mapped)
-    cells.append(markup.shape(sizes))
-    return [tag("b", escape(leaf.path)), escape(leaf.dtype), *cells]
+    found = [
+        (level, level.outputs[number] if number < len(level.outputs) else None) for level in report.levels
+    ]
+    return _cells(tag("b", escape(leaf.path)), leaf, found)
+
+
+def _cells(
+    name: Html, leaf: MappedLeaf | Leaf, found: Sequence[tuple[Level, MappedLeaf | None]]
+) -> list[Html]:
+    """Returns one row: the shape each level gets, its own axis marked; "?" from where nothing is known."""
+    cells: list[Html] = []
+    sizes: tuple[int, ...] | None = leaf.shape
+    for number, (level, mapped) in enumerate(found):
+        if mapped is None or sizes is None:
+            cells.append(_unknown(leaf.shape if number == 0 else sizes))
+            sizes = None
+            continue
+        named = {} if mapped.index is None else {mapped.index: (number, level.name)}
+        cells.append(markup.shape(mapped.shape, named))
+        sizes = _inside(mapped)
+    cells.append(_unknown(sizes))
+    return [name, escape(leaf.dtype), *cells]
+
+
+def _inside(mapped: MappedLeaf) -> tuple[int, ...] | None:
+    """Returns the shape one example of this level gets; None where the axis does not exist."""
+    if mapped.index is None:
+        return mapped.shape if mapped.axis is None else None
+    return mapped.shape[: mapped.index] + mapped.shape[mapped.index + 1 :]
+
+
+def _unknown(sizes: tuple[int, ...] | None) -> Html:
+    return (
+        tag("span", "?", "pg-mute", title="not known, because of the error")
+        if sizes is None
+        else markup.shape(sizes)
+    )
 
 
 def _outputs(report: Report) -> Sequence[MappedLeaf | Leaf]:
     return report.outputs or (report.levels[0].outputs if report.levels else ())
-
-
-def _cell(sizes: Sequence[int], mapped: MappedLeaf | None, number: int, level: Level) -> Html:
-    if mapped is None or mapped.index is None:
-        return markup.shape(sizes)
-    return markup.shape(sizes, {mapped.index: (number, level.name)})
-
-
-def _without(sizes: tuple[int, ...], mapped: MappedLeaf | None) -> tuple[int, ...]:
-    if mapped is None or mapped.index is None:
-        return sizes
-    return sizes[: mapped.index] + sizes[mapped.index + 1 :]
 
 
 def _static(name: str, text: str | None, levels: int) -> list[Html]:

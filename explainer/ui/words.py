@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from explainer.report import Check, Span
+from explainer.report import Check, Failure, Span
 from explainer.spec import Stage
 
-STAGE_FAILED: dict[Stage, str] = {
+_FAILED: dict[Stage, str] = {
     "parse": "This can't be read yet",
     "trace": "The function fails for one example",
     "batch": "The axes don't fit",
@@ -15,6 +15,22 @@ STAGE_FAILED: dict[Stage, str] = {
     "check": "The comparison with a Python loop failed",
     "time": "Timing failed",
 }
+
+
+_STOPPED = {
+    "deadline": "It took too long and was stopped",
+    "memory": "It needed too much memory and was stopped",
+    "output": "It wrote too much and was stopped",
+}
+
+
+def failed(failure: Failure) -> str:
+    """Returns the headline of a failure."""
+    if failure.limit in _STOPPED:
+        return _STOPPED[failure.limit]
+    if failure.stage in ("trace", "batch") and failure.blame.levels:
+        return "The axes don't fit"
+    return _FAILED[failure.stage]
 
 
 def seconds(value: float) -> str:
