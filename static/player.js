@@ -208,7 +208,7 @@ class Player {
     };
     const levels = this.meta.levels.map((name, level) => entry(palette['L' + level % 4], `slice of example ${name}`));
     const rest = this.meta.shared ? [entry(palette.shared, 'shared, sent once')] : [];
-    this.key.replaceChildren(...levels, ...rest, entry(palette.out, 'result'));
+    this.key.replaceChildren(...levels, ...rest, ...(this.meta.results ? [entry(palette.out, 'result')] : []));
   }
 
   buildNotes() {

@@ -61,10 +61,14 @@ class Narrator:
     def _start(self) -> Caption:
         if self.nest.outputs:
             return [["press play", "b"], [", or click a cell of the result to see the call that made it", ""]]
+        if self.nest.loops[0].stalled:
+            return [["no examples to slice", "b"], [f": {self.nest.stopped}", ""]]
         return [["press play", "b"], [f": how the inputs reach {self._function}", ""]]
 
     def _end(self) -> Caption:
         nest = self.nest
+        if nest.stopped and nest.outputs:
+            return [["no values", "b"], [f": {nest.stopped}", ""]]
         if nest.stopped:
             return [["stopped here", "b"], [f": {nest.stopped}", ""]]
         if not nest.outputs:
@@ -178,7 +182,7 @@ class Narrator:
         return [[f"  ({text.listing(shared)} shared)", "m"]] if shared and not self.nest.plain else []
 
     def _arguments(self, step: Step) -> Caption:
-        """Returns the arguments of one call; a tree is named as a whole, with the examples it is sliced at."""
+        """Returns the arguments of one call; a tree is named as a whole, with the example it is sliced at."""
         names = [(name, keyword) for name, keyword in self.nest.arguments]
         if not names:
             return [["(", ""], *self._references(list(self.nest.inputs), step), [")", ""]]

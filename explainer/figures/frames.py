@@ -69,7 +69,7 @@ def troupes(nest: Nest, scene: Scene) -> tuple[Troupe, ...]:
     """Returns all movers of a scene, inputs first, outer levels first."""
     levels = range(len(nest.loops))
     return tuple(
-        _troupe(nest, array, level, scene)
+        _troupe(array, level, scene)
         for arrays in (nest.inputs, nest.outputs)
         for level in levels
         for array in arrays
@@ -107,17 +107,16 @@ def window(nest: Nest, scene: Scene, level: int, position: int | None) -> tuple[
     return tuple(rects)
 
 
-def _troupe(nest: Nest, array: Drawn, level: int, scene: Scene) -> Troupe:
+def _troupe(array: Drawn, level: int, scene: Scene) -> Troupe:
     outer, inner = scene.spots[array.key, level], scene.spots[array.key, level + 1]
     index = tuple(outer.indices())
     axis = array.mapped[level]
     landing = dict(zip(inner.indices(), inner.points(), strict=True))
-    shown = nest.loops[level].shown
     inside = []
     for cell in index:
         left = tuple(None if at == axis else entry for at, entry in enumerate(cell))
         inside.append(landing[left])
-    slot = tuple(None if axis is None else shown.index(_entry(cell, axis)) for cell in index)
+    slot = tuple(None if axis is None else array.shown[axis].index(_entry(cell, axis)) for cell in index)
     return Troupe(array, level, tuple(outer.points()), tuple(inside), slot, index)
 
 
@@ -172,23 +171,14 @@ class _Stage:
     def step(self, step: Step) -> Frame:
         for act in self.acts:
             act.rest()
-        match step.phase:
-            case "slice":
-                self._enter(step, False)
-            case "pass":
-                self._enter(step, True)
-            case "call":
-                self._appear(step)
-            case "calls":
-                self._appear(step)
-                for level in range(step.level + 1, len(self.nest.loops)):
-                    self.windows[level] = self._window(level, None)
-            case "restack":
-                self._leave(step)
-            case "end":
-                self._finish()
-            case "start":
-                pass
+        if step.phase in ("slice", "pass"):
+            self._enter(step, arrive=step.phase == "pass")
+        elif step.phase in ("call", "calls"):
+            self._call(step)
+        elif step.phase == "restack":
+            self._leave(step)
+        elif step.phase == "end":
+            self._finish()
         return self._frame(step)
 
     def _enter(self, step: Step, arrive: bool) -> None:
@@ -225,8 +215,10 @@ class _Stage:
     def _depends(self, troupe: Troupe, level: int) -> bool:
         return troupe.array.mapped[level] is not None
 
-    def _appear(self, step: Step) -> None:
-        """Shows the result of a call where the call left it."""
+    def _call(self, step: Step) -> None:
+        """Shows the result of a call, or of all inner calls, where they left it."""
+        for level in range(step.level + 1, len(self.nest.loops)):
+            self.windows[level] = self._window(level, None)
         for act in self.acts:
             if act.troupe.array.output and act.troupe.level == step.level:
                 self._show(act, step)
@@ -250,12 +242,16 @@ class _Stage:
                 for number in act.chosen(step.at[-1]):
                     act.arrived[number] = True
                 act.sent = step.at[:-1]
-            elif troupe.array.output and troupe.level == level + 1:
-                act.hide()
-            elif not troupe.array.output and troupe.level >= level and self._depends(troupe, level):
+            elif self._is_used_up(troupe, level):
                 act.hide()
         for inner in range(level + 1, len(self.windows)):
             self.windows[inner] = None
+
+    def _is_used_up(self, troupe: Troupe, level: int) -> bool:
+        """Tells whether movers belong to one example of a level, which is over."""
+        if troupe.array.output:
+            return troupe.level == level + 1
+        return troupe.level >= level and self._depends(troupe, level)
 
     def _finish(self) -> None:
         if not self.nest.outputs:

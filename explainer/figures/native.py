@@ -19,6 +19,8 @@ GLIDE_MS = 600
 def native(animation: Animation, theme: style.Theme) -> dict[str, object]:
     """Returns the figure with a caption line above, controls below, and a theme's colours filled in."""
     captions = [markup(caption) for caption in cast(list[Caption], animation.meta["captions"])]
+    if animation.meta["results"]:
+        captions[0] = "<b>press Play</b>"  # cells can't be clicked here
     traces = cast(list[dict[str, object]], animation.figure["data"])
     frames = cast(list[dict[str, object]], animation.figure["frames"])
     figure: dict[str, object] = {

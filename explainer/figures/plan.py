@@ -33,7 +33,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """One level as a loop over the drawn examples. `plain` marks the lone call of a nest without levels."""
+    """One level as a loop over the drawn examples.
+
+    `plain` marks the lone call of a nest without levels, `stalled` a level whose arrays disagree on
+    its size: each array is then drawn with its own indices, and nothing moves.
+    """
 
     name: str
     size: int
@@ -41,6 +45,7 @@ class Loop:
     out_axes: str
     shown: Index = ()
     plain: bool = False
+    stalled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,47 +161,78 @@ class Nest:
 
 def read(report: Report) -> Nest | None:
     """Returns what the report lets us draw, None if that is nothing."""
-    leaves = tuple(leaf for argument in report.arguments for leaf in argument.leaves)
-    arguments = tuple((argument.name, argument.keyword) for argument in report.arguments)
-    if report.levels:
-        chain, notes = _chain(report.levels)
-        if not chain:
-            return None
-        top = chain[0]
-        loops = tuple(
-            Loop(level.name, level.axis_size or 0, level.function, level.out_axes) for level in chain
-        )
-        own = len(leaves) == len(top.inputs) and all(map(_same, leaves, top.inputs))
-        inputs = _arrays(
-            [level.inputs for level in chain], leaves if own else (), report.arguments if own else (), False
-        )
-        has_outputs = all(level.outputs and _consistent(chain, at, True) for at, level in enumerate(chain))
-        outs = [level.outputs for level in chain] if has_outputs else []
-        outputs = _arrays(outs, report.outputs if own else (), (), True)
-        function = chain[-1].function
-    else:
-        if report.request.levels or (report.failure and report.failure.stage == "parse"):
-            return None
-        notes = ()
-        loops = (Loop("", 1, report.request.function, "", plain=True),)
-        inputs = _arrays([[_unmapped(leaf) for leaf in leaves]], leaves, report.arguments, False)
-        outputs = _arrays([[_unmapped(leaf) for leaf in report.outputs]], report.outputs, (), True)
-        function = report.request.function
-    if not inputs and not outputs:
+    if not report.levels:
+        return _lone_call(report)
+    chain, notes = _chain(report.levels)
+    if not chain:
+        return _stalled(report)
+    own = _belongs(report, chain[0])
+    arguments = report.arguments if own else ()
+    loops = tuple(Loop(level.name, level.axis_size or 0, level.function, level.out_axes) for level in chain)
+    inputs = _arrays([level.inputs for level in chain], arguments)
+    traced = all(level.outputs and _consistent(chain, at, True) for at, level in enumerate(chain))
+    outputs = (
+        _arrays([level.outputs for level in chain], None, report.outputs if own else ()) if traced else ()
+    )
+    return _nest(report, chain[-1].function, loops, inputs, outputs, notes) if inputs else None
+
+
+def _lone_call(report: Report) -> Nest | None:
+    """Returns one call of the function with whole arguments, for a request without levels."""
+    if report.request.levels or not report.arguments or (report.failure and report.failure.stage == "parse"):
         return None
-    if not report.levels and not arguments:
+    leaves = [_unmapped(leaf) for argument in report.arguments for leaf in argument.leaves]
+    inputs = _arrays([leaves], report.arguments)
+    outputs = _arrays([[_unmapped(leaf) for leaf in report.outputs]], None, report.outputs)
+    function = report.request.function
+    return _nest(report, function, (Loop("", 1, function, "", plain=True),), inputs, outputs, ())
+
+
+def _stalled(report: Report) -> Nest | None:
+    """Returns the outermost level's inputs as they stand, when their mapped axes differ in size."""
+    top = next(level for level in report.levels if level.parent is None)
+    sizes: dict[int, str] = {}
+    for leaf in top.inputs:
+        if leaf.index is not None and 0 <= leaf.index < len(leaf.shape):
+            sizes.setdefault(leaf.shape[leaf.index], leaf.path)
+        elif leaf.axis is not None:
+            return None
+    if report.failure is None or len(sizes) < 2:
         return None
-    failure = report.failure
+    counts = [f"{size:,} in {text.shorten(path, 24)}" for size, path in sizes.items()]
+    stopped = f"{top.name} runs over {', but over '.join(counts)}"
+    inputs = _arrays([top.inputs], report.arguments if _belongs(report, top) else ())
+    loop = Loop(top.name, 0, top.function, top.out_axes, stalled=True)
+    nest = _nest(report, top.function, (loop,), inputs, (), ())
+    return replace(nest, stopped=stopped)
+
+
+def _nest(
+    report: Report,
+    function: str,
+    loops: tuple[Loop, ...],
+    inputs: tuple[Drawn, ...],
+    outputs: tuple[Drawn, ...],
+    notes: tuple[str, ...],
+) -> Nest:
+    finished = bool(outputs) and all(_known(array) for array in outputs)
+    failure = None if finished else report.failure
     return Nest(
         function=function or "function",
         loops=loops,
         inputs=inputs,
         outputs=outputs,
-        arguments=arguments,
+        arguments=tuple((argument.name, argument.keyword) for argument in report.arguments),
         notes=notes,
         stopped=f"{failure.stage} failed with {failure.error_type}" if failure else "",
-        finished=bool(outputs) and all(_known(array) for array in outputs),
+        finished=finished,
     )
+
+
+def _belongs(report: Report, top: Level) -> bool:
+    """Tells whether a level maps the request's own arguments, not arrays made inside a function."""
+    leaves = [leaf for argument in report.arguments for leaf in argument.leaves]
+    return len(leaves) == len(top.inputs) and all(map(_same, leaves, top.inputs))
 
 
 def _chain(levels: tuple[Level, ...]) -> tuple[tuple[Level, ...], tuple[str, ...]]:
@@ -261,22 +297,23 @@ def _known(array: Drawn) -> bool:
 
 def _arrays(
     levels: Sequence[Sequence[MappedLeaf]],
-    values: tuple[Leaf, ...],
-    arguments: tuple[ArgumentReport, ...],
-    output: bool,
+    arguments: tuple[ArgumentReport, ...] | None,
+    outputs: tuple[Leaf, ...] = (),
 ) -> tuple[Drawn, ...]:
-    if not levels:
-        return ()
-    groups = list(_groups(levels[0], arguments, output))
+    """Returns the arrays of a nest with their values: inputs of these arguments, or outputs for None."""
+    values = outputs
+    if arguments is not None:
+        values = tuple(leaf for argument in arguments for leaf in argument.leaves)
+    groups = list(_groups(levels[0], arguments))
     arrays = []
     for at, leaf in enumerate(levels[0]):
         value = values[at] if at < len(values) and values[at].shape == leaf.shape else None
         arrays.append(
             Drawn(
-                key=f"{'out' if output else 'in'}{at}",
+                key=f"{'out' if arguments is None else 'in'}{at}",
                 path=leaf.path,
                 group=groups[at],
-                output=output,
+                output=arguments is None,
                 shape=leaf.shape,
                 mapped=_mapped_axes([level[at] for level in levels]),
                 leaf=value,
@@ -285,17 +322,15 @@ def _arrays(
     return tuple(arrays)
 
 
-def _groups(
-    leaves: Sequence[MappedLeaf], arguments: tuple[ArgumentReport, ...], output: bool
-) -> Iterator[str]:
+def _groups(leaves: Sequence[MappedLeaf], arguments: tuple[ArgumentReport, ...] | None) -> Iterator[str]:
     """Yields, per leaf, the tree it belongs to: its argument, or "out" for several outputs."""
-    if output:
+    if arguments is None:
         yield from ("out" if len(leaves) > 1 and leaf.path.startswith("out[") else "" for leaf in leaves)
-        return
-    if not arguments:
+    elif not arguments:
         yield from ("" for _ in leaves)
-    for argument in arguments:
-        yield from ("" if leaf.path == argument.name else argument.name for leaf in argument.leaves)
+    else:
+        for argument in arguments:
+            yield from ("" if leaf.path == argument.name else argument.name for leaf in argument.leaves)
 
 
 def _mapped_axes(leaves: Sequence[MappedLeaf]) -> tuple[int | None, ...]:
@@ -328,7 +363,7 @@ def _cut_array(array: Drawn, loops: Sequence[Loop], limit: int) -> Drawn:
     folded = tuple(free[: max(0, len(array.shape) - MAX_RANK)])
     shown = []
     for axis, size in enumerate(array.shape):
-        if axis in array.mapped:
+        if axis in array.mapped and not loops[array.mapped.index(axis)].stalled:
             shown.append(loops[array.mapped.index(axis)].shown)
         else:
             known = array.leaf.kept[axis] if array.leaf and array.leaf.kept else tuple(range(min(size, 64)))

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from explainer.figures import style, text
+from explainer.figures import labels, style, text
 from explainer.figures.layout import Placement, Point, Rect, place
 from explainer.figures.plan import Drawn, Nest
 
@@ -65,12 +65,12 @@ class Spot:
         cells = []
         for entries in product(*(self.array.shown[axis] for axis in axes)):
             at = dict(zip(axes, entries, strict=True))
-            folded = {axis: 0 for axis in self.array.folded}
+            folded = dict.fromkeys(self.array.folded, 0)
             cells.append(tuple(at.get(axis, folded.get(axis)) for axis in range(rank)))
         return cells
 
     def windows(self, axis: int, index: int) -> tuple[Rect, ...]:
-        """Returns the frames around the cells that hold `index` on `axis`: one a sheet, one in all for axis 0 of 4."""
+        """Returns frames around cells `index` of `axis`: one a sheet; one in all for rank 4, axis 0."""
         axes = self.array.drawn_axes(self.column)
         mine = {number for number, cell in enumerate(self.indices()) if cell[axis] == index}
         rects = []
@@ -120,7 +120,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """One array with its index numbers and labels, relative to the top left of its column."""
+    """One array with its index numbers and words, relative to the top left of its column."""
 
     array: Drawn
     placement: Placement
@@ -152,18 +152,18 @@ def compose(nest: Nest) -> Scene:
     lowest = middle + max(bottoms[0], entering[0].height / 2, leaving[0].height / 2 if leaving else 0)
     xs_in, xs_out, edges, width = _across(nest, entering, leaving)
     spots: dict[tuple[str, int], Spot] = {}
-    labels: list[Label] = []
+    words: list[Label] = []
     braces: list[Brace] = []
     placed = [*zip(entering, xs_in, strict=True), *zip(leaving, xs_out, strict=True)]
     for column, x in placed:
         y = round(middle - column.height / 2)
-        _put(nest, column, x, y, spots, labels, braces)
+        _put(nest, column, x, y, spots, words, braces)
     boxes = []
     for level in range(depth):
         left, right = edges[level]
         rect = Rect(left, round(middle - tops[level]), right, round(middle + bottoms[level]))
-        boxes.append(Box(level, rect, box_title(nest, level)))
-    labels += [
+        boxes.append(Box(level, rect, labels.box_title(nest, level)))
+    words += [
         Label(box.rect.left + 14, box.rect.top + 17, box.title, "left", style.TITLE_TEXT, family=style.SANS)
         for box in boxes
     ]
@@ -171,34 +171,8 @@ def compose(nest: Nest) -> Scene:
         arrow = (
             xs_in[depth] + entering[depth].width + (xs_out[depth] - xs_in[depth] - entering[depth].width) / 2
         )
-        labels.append(Label(arrow, middle, "→", size=22, colour="$mute", family=style.SANS))
-    return Scene(spots, tuple(boxes), tuple(labels), tuple(braces), width, round(lowest + MARGIN))
-
-
-def hue(level: int, words: str) -> str:
-    """Returns words in bold and in a level's colour; `words` must be safe already."""
-    return f'<span style="color:{style.level_token(level)}"><b>{words}</b></span>'
-
-
-def box_title(nest: Nest, level: int) -> str:
-    """Returns what a box does: "for each i: vmap over j", and innermost "for each j: dist"."""
-    function = f"<b>{text.escape(text.shorten(nest.function, 34))}</b>"
-    if nest.plain:
-        return function
-    inner = level + 1 == len(nest.loops)
-    what = function if inner else f"vmap over {hue(level + 1, _name(nest, level + 1))}"
-    return f"for each {hue(level, _name(nest, level))}: {what}"
-
-
-def _title_width(nest: Nest, level: int) -> float:
-    inner = level + 1 == len(nest.loops)
-    words = text.shorten(nest.function, 34) if inner else f"vmap over {_name(nest, level + 1)}"
-    lead = "" if nest.plain else f"for each {_name(nest, level)}: "
-    return (len(lead) + len(words) * 1.12) * style.TITLE_TEXT * 0.56 + 28
-
-
-def _name(nest: Nest, level: int) -> str:
-    return text.escape(text.shorten(nest.loops[level].name, 12))
+        words.append(Label(arrow, middle, "→", size=22, colour="$mute", family=style.SANS))
+    return Scene(spots, tuple(boxes), tuple(words), tuple(braces), width, round(lowest + MARGIN))
 
 
 def _column(nest: Nest, arrays: Sequence[Drawn], column: int, output: bool) -> _Column:
@@ -227,18 +201,18 @@ def _column(nest: Nest, arrays: Sequence[Drawn], column: int, output: bool) -> _
 
 def _block(nest: Nest, array: Drawn, column: int, y: int) -> tuple[_Block, int]:
     placement = place([array.shown[axis] for axis in array.drawn_axes(column)])
-    side = _tick_side(nest, array, column)
+    side = labels.tick_side(nest, array, column)
     paper = PAPER if len(array.drawn_axes(column)) > 2 else 0
     top = y + paper + (17 if side == "above" else 4)
-    notes = _notes(nest, array, column)
-    block = _Block(array, placement, 0, top, _caption(nest, array, column), notes)
+    notes = labels.notes(nest, array, column)
+    block = _Block(array, placement, 0, top, labels.caption(nest, array, column), notes)
     return block, top + placement.height + paper + LABEL + NOTE * len(notes) + BLOCK_GAP
 
 
 def _reach(nest: Nest, block: _Block, column: int) -> int:
     """Returns how far a block reaches left of, and by symmetry right of, its cells."""
     spare = max(0, _label_width(nest, block, column) - block.placement.width) // 2
-    return max(spare, _tick_width(nest, block.array, column))
+    return max(spare, labels.tick_width(nest, block.array, column))
 
 
 def _block_width(nest: Nest, block: _Block, column: int) -> int:
@@ -247,62 +221,9 @@ def _block_width(nest: Nest, block: _Block, column: int) -> int:
 
 def _label_width(nest: Nest, block: _Block, column: int) -> int:
     sizes = text.shape(block.array.shape_at(column))
-    words = f"{_reference(nest, block.array, column, False)} {sizes}"
+    words = f"{labels.reference(nest, block.array, column, False)} {sizes}"
     notes = max((style.text_width(note, style.SMALL_TEXT, style.SANS) for note in block.notes), default=0)
     return int(max(style.text_width(words, style.LABEL_TEXT), notes)) + 6
-
-
-def _tick_side(nest: Nest, array: Drawn, column: int) -> str:
-    """Returns where the index numbers of the axis mapped next stand: above, left, or "" without one."""
-    if column >= len(nest.loops) or array.mapped[column] is None:
-        return ""
-    axes = array.drawn_axes(column)
-    from_last = len(axes) - 1 - axes.index(array.mapped[column])
-    return "above" if from_last % 2 == 0 else "left"
-
-
-def _tick_width(nest: Nest, array: Drawn, column: int) -> int:
-    if _tick_side(nest, array, column) != "left":
-        return 0
-    shown = nest.loops[column].shown
-    return int(style.text_width(str(shown[-1]) if shown else "", style.SMALL_TEXT)) + 10
-
-
-def _notes(nest: Nest, array: Drawn, column: int) -> tuple[str, ...]:
-    notes = []
-    if column < len(nest.loops) and not nest.plain and array.mapped[column] is None:
-        name = text.shorten(nest.loops[column].name, 12)
-        notes.append(f"one for every {name}" if array.output else f"shared by every {name}")
-    if column == 0:
-        for axis, kept in enumerate(array.shown):
-            words = text.selection(kept, array.shape[axis])
-            if words:
-                notes.append(words if len(array.shape) == 1 else f"axis {axis}: {words}")
-    return tuple(notes)
-
-
-def _caption(nest: Nest, array: Drawn, column: int) -> str:
-    """Returns name and shape as HTML; a size that a level still maps is in that level's colour."""
-    sizes = []
-    for axis in array.axes_at(column):
-        level = array.mapped.index(axis) if axis in array.mapped else None
-        size = str(array.shape[axis])
-        sizes.append(size if level is None else hue(level, size))
-    shape = f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
-    return f'{_reference(nest, array, column, True)} <span style="color:$mute">{shape}</span>'
-
-
-def _reference(nest: Nest, array: Drawn, column: int, html: bool) -> str:
-    """Returns how one writes what stands in a column: X, X[i], Y[:, j]."""
-    entries = [":"] * len(array.shape)
-    for level, axis in enumerate(array.mapped[:column]):
-        if axis is not None:
-            name = text.shorten(nest.loops[level].name, 8)
-            entries[axis] = hue(level, text.escape(name)) if html else name
-    while entries and entries[-1] == ":":
-        entries.pop()
-    label = text.escape(array.label) if html else array.label
-    return f"{label}[{','.join(entries)}]" if entries else label
 
 
 def _extents(entering: list[_Column], leaving: list[_Column], depth: int) -> tuple[list[float], list[float]]:
@@ -328,7 +249,7 @@ def _across(
         xs_in.append(x + BETWEEN + PAD)
         x = xs_in[-1] + entering[level + 1].width
     inside = entering[depth].width + 2 * PAD + (ARROW + leaving[depth].width if leaving else 0)
-    spare = max(0, round(_title_width(nest, depth - 1) - inside))
+    spare = max(0, round(labels.title_width(nest, depth - 1) - inside))
     rights = [0] * depth
     xs_out = [0] * len(leaving)
     if leaving:
@@ -352,7 +273,7 @@ def _put(
     x: int,
     y: int,
     spots: dict[tuple[str, int], Spot],
-    labels: list[Label],
+    words: list[Label],
     braces: list[Brace],
 ) -> None:
     for block in column.blocks:
@@ -361,16 +282,16 @@ def _put(
         centre = spot.x + block.placement.width / 2
         paper = PAPER if len(spot.array.drawn_axes(spot.column)) > 2 else 0
         line = spot.y + block.placement.height + paper + 12
-        labels.append(Label(centre, line, block.label))
+        words.append(Label(centre, line, block.label))
         for number, note in enumerate(block.notes):
             below = line + 16 + NOTE * number
-            labels.append(
+            words.append(
                 Label(
                     centre, below, text.escape(note), size=style.SMALL_TEXT, colour="$mute", family=style.SANS
                 )
             )
         for gap in block.placement.gaps:
-            labels.append(
+            words.append(
                 Label(
                     spot.x + gap.at[0],
                     spot.y + gap.at[1],
@@ -381,22 +302,22 @@ def _put(
                     style.SANS,
                 )
             )
-        labels += _ticks(nest, spot)
+        words += _ticks(nest, spot)
     for tree, top, bottom in column.headings:
         name = text.escape(text.shorten(tree, 20))
-        labels.append(Label(x + BRACE, y + top + 8, f"<b>{name}</b>", "left"))
+        words.append(Label(x + BRACE, y + top + 8, f"<b>{name}</b>", "left"))
         braces.append(Brace(x + 1, y + top + 4, y + bottom))
 
 
 def _ticks(nest: Nest, spot: Spot) -> list[Label]:
     """Returns the index numbers of the axis that the next level maps, in that level's colour."""
-    side = _tick_side(nest, spot.array, spot.column)
+    side = labels.tick_side(nest, spot.array, spot.column)
     axis = spot.array.mapped[spot.column] if side else None
     if axis is None:
         return []
     ticks = []
     paper = PAPER if len(spot.array.drawn_axes(spot.column)) > 2 else 0
-    for index in nest.loops[spot.column].shown:
+    for index in spot.array.shown[axis]:
         rects = spot.windows(axis, index)
         nearest = min((rect.left for rect in rects), default=0)
         for rect in rects:

@@ -15,6 +15,7 @@ from typing import Any
 
 import streamlit as st
 from plotly.basedatatypes import BaseFigure
+from streamlit.components.v2 import component
 from streamlit.components.v2.types import ComponentRenderer
 
 from explainer.figures import style
@@ -29,7 +30,11 @@ const lib = () => window.__vmapPlayer ||= import(url('player.js?v=VERSION'));
 export default component => {
   let off, gone = false;
   lib().then(module => { if (!gone) off = module.default(component, url); })
-    .catch(error => { console.error(error); window.__vmapPlayer = null; component.setStateValue('broken', true); });
+    .catch(error => {
+      console.error(error);
+      window.__vmapPlayer = null;
+      component.setStateValue('broken', true);
+    });
   return () => { gone = true; off && off(); };
 }
 """
@@ -79,4 +84,4 @@ def _ignore() -> None:
 def _component() -> ComponentRenderer:
     version = hashlib.sha256(b"".join((STATIC / name).read_bytes() for name in ("player.js", "player.css")))
     loader = LOADER.replace("VERSION", version.hexdigest()[:12])
-    return st.components.v2.component("vmap_player", html="<div></div>", js=loader, isolate_styles=False)
+    return component("vmap_player", html="<div></div>", js=loader, isolate_styles=False)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -92,12 +93,12 @@ def _mapped(given: Given, level: int) -> MappedLeaf:
 
 
 def _size(inputs: Sequence[Given], level: int) -> int:
-    sizes = (
-        given.full[_left(given, level)[given.axes[level]]]
-        for given in inputs
-        if given.axes[level] is not None
-    )
-    return next(iter(sizes))
+    """Returns the size of the axis that a level maps, by the first array that has it."""
+    for given in inputs:
+        axis = given.axes[level]
+        if axis is not None:
+            return given.full[_left(given, level)[axis]]
+    raise AssertionError(f"no input is mapped by level {level}")
 
 
 def numbers(*shape: int, seed: int = 1) -> np.ndarray:
@@ -179,7 +180,41 @@ def failed() -> Report:
     )
 
 
+def unequal() -> Report:
+    """Returns the failure of 3 examples in X and 4 in Y: the level is there, its size is not."""
+    failure = Failure("trace", "ValueError", "vmap got inconsistent sizes", "Make the sizes equal.")
+    good = make(
+        "f", "i", [Given("X", numbers(3, 2), (0,)), Given("Y", numbers(4, 2), (0,))], [], failure=failure
+    )
+    return replace(good, levels=(replace(good.levels[0], axis_size=None),))
+
+
+def ranks(rank: int) -> Report:
+    x = numbers(*(2, 3, 4, 2)[:rank])
+    return make(
+        "f",
+        "i",
+        [Given("X", numbers(2), (0,)), Given("A", x, (None,))],
+        [Given("out", numbers(2, seed=3), (0,))],
+    )
+
+
+def awkward() -> Report:
+    """Returns long names, a tree within a tree, a keyword-like path and a long level name."""
+    tree = "parameters['encoder']['layers'][0]"
+    inputs = [
+        Given(f"{tree}['weight_matrix_of_the_attention_head']", numbers(3, 2, 2), (0,)),
+        Given(f"{tree}['bias']", numbers(2), (None,)),
+        Given("a_rather_long_argument_name_for_data", numbers(3, 2), (0,)),
+    ]
+    outs = [Given("out[0]['loss']", numbers(3), (0,)), Given("out[1]", numbers(2, 3), (1,))]
+    return make("a_function_with_a_really_long_name_indeed", ["examples_in_the_batch"], inputs, outs)
+
+
 SCENES = {
+    "unequal": unequal,
+    "awkward": awkward,
+    **{f"rank {rank}": partial(ranks, rank) for rank in range(5)},
     "pairwise": pairwise,
     "normalize": normalize,
     "params": params,

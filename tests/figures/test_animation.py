@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,12 @@ from explainer.figures import style, text
 from explainer.figures.animation import MAX_BYTES, MAX_FRAMES, MAX_MOVERS, Animation, animation
 from explainer.figures.captions import plain
 from explainer.figures.native import native
-from explainer.report import Report
+from explainer.report import Failure, Report
 from explainer.spec import Request
 from tests.figures import reports
 from tests.figures.reports import Given, make
 
+FAILURE = Failure("run", "FloatingPointError", "message", "explanation")
 SCENES = list(reports.SCENES)
 
 
@@ -58,7 +60,8 @@ def check_frames(built: Animation) -> None:
     frames = figure["frames"]
     dynamic = frames[0]["traces"]
     first = frames[0]["data"]
-    width, height = built.meta["W"], built.meta["H"]
+    meta: Any = built.meta
+    width, height = meta["W"], meta["H"]
     for frame in frames:
         assert frame["traces"] == dynamic
         assert len(frame["data"]) == len(dynamic)
@@ -97,12 +100,13 @@ def check_texts(built: Animation) -> None:
     figure: Any = built.figure
     for trace in figure["data"]:
         assert all(len(re.sub(r"&[#\w]+;", "x", words)) <= 4 for words in trace.get("text", ()))
-    width = built.meta["W"]
+    meta: Any = built.meta
+    width = meta["W"]
     for note in figure["layout"]["annotations"]:
         words = re.sub(r"<[^>]*>|&[#\w]+;", "", note["text"])
         half = style.text_width(words, note["font"]["size"], note["font"]["family"]) / 2
         if note["xanchor"] == "center":
-            assert 0 <= note["x"] - half and note["x"] + half <= width, note["text"]
+            assert half <= note["x"] <= width - half, note["text"]
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -127,7 +131,7 @@ def test_at_the_end_every_output_cell_shows_its_own_value(seed):
     check_end(animation(random_report(seed)))
 
 
-@pytest.mark.parametrize("name", [name for name in SCENES if name not in ("failed", "running")])
+@pytest.mark.parametrize("name", [name for name in SCENES if name not in ("failed", "running", "unequal")])
 def test_at_the_end_of_a_scene_every_output_cell_shows_its_own_value(name):
     check_end(build(name))
 
@@ -255,6 +259,65 @@ def test_a_failed_trace_stops_inside_the_first_call():
     assert [phase for phase, _ in meta["phases"]] == ["start", "slice", "pass", "end"]
     assert plain(meta["captions"][-1]) == "stopped here: trace failed with TypeError"
     assert meta["jump"] == {}
+
+
+def test_unequal_sizes_are_shown_side_by_side_and_nothing_moves():
+    built = build("unequal")
+    meta: Any = built.meta
+    assert [phase for phase, _ in meta["phases"]] == ["start", "end"]
+    assert plain(meta["captions"][0]) == "no examples to slice: i runs over 3 in X, but over 4 in Y"
+    figure: Any = built.figure
+    assert [note["text"] for note in figure["layout"]["annotations"]].count("<b>3</b>") == 1
+    assert not any(any(frame["data"][0]["marker"]["opacity"]) for frame in figure["frames"])
+
+
+def test_an_inner_level_that_is_not_known_is_left_out_and_named():
+    whole = reports.pairwise()
+    broken = replace(whole.levels[1], axis_size=None)
+    built = animation(replace(whole, levels=(whole.levels[0], broken), outputs=(), failure=FAILURE))
+    assert built is not None
+    meta: Any = built.meta
+    assert meta["levels"] == ["i"]
+    assert meta["notes"] == ["Level j is not drawn: its axes could not be resolved."]
+
+
+def test_an_axis_out_of_range_has_no_animation():
+    whole = reports.pairwise()
+    leaf = replace(whole.levels[0].inputs[0], axis=5, index=None)
+    top = replace(whole.levels[0], inputs=(leaf, whole.levels[0].inputs[1]), axis_size=None)
+    assert animation(replace(whole, levels=(top,), outputs=(), failure=FAILURE)) is None
+
+
+def test_a_failed_run_keeps_the_play_and_says_there_are_no_values():
+    built = animation(replace(reports.running(), failure=FAILURE))
+    assert built is not None
+    meta: Any = built.meta
+    assert plain(meta["captions"][-1]) == "no values: run failed with FloatingPointError"
+
+
+def test_a_late_failure_does_not_hide_that_values_are_known():
+    late = replace(FAILURE, stage="time")
+    built = animation(replace(reports.params(), failure=late))
+    assert built is not None
+    meta: Any = built.meta
+    assert plain(meta["captions"][-1]) == "done: 3 calls of predict in one program"
+
+
+def test_a_vmap_inside_the_function_is_not_given_the_arguments_values():
+    whole = reports.columns()
+    renamed = replace(whole.levels[0], inputs=(replace(whole.levels[0].inputs[0], path="basis"),))
+    built = animation(replace(whole, levels=(renamed,)))
+    assert built is not None
+    figure: Any = built.figure
+    assert set(figure["data"][0]["text"]) == {"·"}
+
+
+def test_a_mapped_axis_of_size_zero_is_said_and_drawn_empty():
+    report = make("f", "i", [Given("X", np.zeros((0, 2)), (0,))], [Given("out", np.zeros((0,)), (0,))])
+    built = animation(report)
+    assert built is not None
+    meta: Any = built.meta
+    assert plain(meta["captions"][-1]) == "no examples: a mapped axis has size 0"
 
 
 def test_without_levels_one_call_is_drawn_and_nothing_is_sliced():

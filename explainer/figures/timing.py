@@ -1,0 +1,74 @@
+"""Where the time went: one bar per step, and the steady runs with their quartiles.
+
+Timing ──▶ timing_figure ──▶ Plotly figure with colour tokens
+"""
+
+from __future__ import annotations
+
+from explainer.figures import style
+from explainer.report import Timing
+
+ROW = 34
+WIDTH = 640
+LEFT = 130
+
+
+def timing_figure(timing: Timing) -> dict[str, object]:
+    """Returns bars on a logarithmic axis: trace, lower, compile, first call, steady call."""
+    rows = [
+        ("trace", timing.trace),
+        ("lower", timing.lower),
+        ("compile", timing.compile),
+        ("first call", timing.first_call),
+    ]
+    rows += [("steady call", timing.median)] if timing.median is not None else []
+    seconds = [max(value, 1e-9) for _, value in rows]
+    trace: dict[str, object] = {
+        "type": "bar",
+        "orientation": "h",
+        "y": [name for name, _ in rows],
+        "x": seconds,
+        "text": [duration(value) for value in seconds],
+        "textposition": "outside",
+        "cliponaxis": False,
+        "hoverinfo": "skip",
+        "marker": {"color": ["$out" if name == "steady call" else "$L0" for name, _ in rows]},
+    }
+    if timing.median is not None and timing.q1 is not None and timing.q3 is not None:
+        trace["error_x"] = {
+            "type": "data",
+            "symmetric": False,
+            "array": [0.0] * (len(rows) - 1) + [timing.q3 - timing.median],
+            "arrayminus": [0.0] * (len(rows) - 1) + [timing.median - timing.q1],
+            "color": "$ink",
+        }
+    return {"data": [trace], "layout": _layout(len(rows))}
+
+
+def duration(seconds: float) -> str:
+    """Returns a time in the unit that suits it: 1.53 s, 24.1 ms, 318 µs, 85 ns."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 1e-9:.3g} ns"
+
+
+def _layout(rows: int) -> dict[str, object]:
+    return {
+        "width": WIDTH,
+        "height": rows * ROW + 40,
+        "margin": {"l": LEFT, "r": 90, "t": 8, "b": 32},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": style.SANS, "color": "$ink", "size": style.TITLE_TEXT},
+        "bargap": 0.35,
+        "showlegend": False,
+        "xaxis": {
+            "type": "log",
+            "ticksuffix": "s",
+            "exponentformat": "SI",
+            "gridcolor": "$line",
+            "fixedrange": True,
+        },
+        "yaxis": {"autorange": "reversed", "fixedrange": True, "ticks": ""},
+    }

@@ -1,0 +1,29 @@
+"""The timing chart: the report's own numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from explainer.figures.timing import duration, timing_figure
+from explainer.report import Timing
+
+
+def test_bars_are_the_reported_times():
+    figure: Any = timing_figure(Timing(0.01, 0.02, 0.3, 0.004, 0.0005, 0.0004, 0.0007, 9, 100))
+    assert figure["data"][0]["x"] == [0.01, 0.02, 0.3, 0.004, 0.0005]
+    assert figure["data"][0]["y"][-1] == "steady call"
+    assert figure["data"][0]["error_x"]["array"][-1] == pytest.approx(0.0002)
+
+
+def test_without_steady_runs_there_is_no_steady_bar():
+    figure: Any = timing_figure(Timing(0.01, 0.02, 0.3, 0.004))
+    assert figure["data"][0]["y"] == ["trace", "lower", "compile", "first call"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(1.53, "1.53 s"), (0.0241, "24.1 ms"), (3.18e-4, "318 µs"), (8.5e-8, "85 ns")]
+)
+def test_a_duration_has_the_unit_that_suits_it(seconds, words):
+    assert duration(seconds) == words
