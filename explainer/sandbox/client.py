@@ -137,7 +137,7 @@ def _follow(
             began = time.monotonic()
         yield _running(partial, began) if partial.stages else _starting(partial, began, "starting a worker")
     cap = child.limits.output_kb * 1024
-    if ending.kind not in ("answer", "raised"):
+    if ending.kind != "answer":
         partial = _running(partial, began)
     return partial, ending, talk.text()[:cap]
 

@@ -2,9 +2,9 @@
 
     client ── take, release ──▶ pool ══ control socket ══▶ zygote ──▶ workers
 
-One thread owns the zygote for as long as this process lives: the kernel ties "die with
-your parent" to the thread that made the child, and Streamlit's script threads end at
-every rerun. When the zygote dies, that thread ends its workers and starts another.
+One thread makes the zygote and lives as long as this process: the kernel ties "die with
+your parent", which isolation tools use, to the thread that made the child, and Streamlit's
+script threads end at every rerun. When the zygote dies, it ends the workers and makes another.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def test_requests_of_several_threads_are_all_answered(pool):
 
 def test_an_endless_loop_on_the_device_is_stopped_and_the_axes_kept(pool):
     endless = "return lax.while_loop(lambda s: s[0] < 1, lambda s: (s[0] * 1, s[1] + 1), (0., x))[1]"
-    report = reports(pool, mapped(endless), deadline_s=4)[-1]
+    report = reports(pool, mapped(endless), deadline_s=6)[-1]
     assert failure_of(report).limit == "deadline"
     assert "while the compiled function was running" in failure_of(report).explanation
     assert report.equations
@@ -91,6 +91,14 @@ def test_a_print_flood_is_a_failure_that_names_the_limit(pool):
 def test_a_crash_in_user_code_is_a_failure_at_its_stage(pool):
     report = reports(pool, mapped("import os; os.abort()"))[-1]
     assert (failure_of(report).stage, failure_of(report).error_type) == ("trace", "WorkerCrashed")
+
+
+def test_a_platform_that_is_not_there_is_a_failure_in_words():
+    pool = Pool(Settings(jobs=1, spares=1, platform="tpu"))
+    report = reports(pool, PAIRWISE)[-1]
+    pool.close()
+    assert failure_of(report).error_type == "WorkerUnavailable"
+    assert "'tpu'" in failure_of(report).explanation
 
 
 def test_the_public_calls_need_no_set_up_and_report_progress():

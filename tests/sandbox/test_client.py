@@ -201,11 +201,11 @@ def test_requests_past_the_places_wait_in_order_with_heartbeats(tmp_path):
 
 
 def test_a_heartbeat_shows_the_running_stage_and_its_seconds(pool):
-    reports = list(streamed(pool, "import time; time.sleep(0.6)"))
+    reports = list(streamed(pool, "import time; time.sleep(1)"))
     running = [stage.seconds for r in reports for stage in r.stages if stage.name == "trace"]
-    assert len(running) >= 5
+    assert len(running) >= 2
     assert running == sorted(running)
-    assert running[-1] > 0.4
+    assert running[-1] > running[0]
 
 
 def test_closing_the_stream_kills_the_worker_at_once(pool):
