@@ -46,8 +46,7 @@ LADDER = tuple(
 )
 TASTES: tuple[tuple[int, int, int], ...] = (
     # width, height, rungs of the ladder to try: rather a picture to scroll than one with nothing in it
-    (1040, 760, 3),
-    (1180, 800, 6),
+    (1110, 760, 7),
     (1340, 900, 9),
     (1_000_000, 1_000_000, len(LADDER)),
 )

@@ -221,4 +221,4 @@ class Narrator:
             if axis is not None:
                 index[axis] = self._entry(step, level)
         value = array.values().at(index)
-        return [[" = ", ""], [text.full(value), "b"]] if value is not None else []
+        return [[" = ", ""], [text.shorten(text.full(value), 24), "b"]] if value is not None else []

@@ -18,7 +18,7 @@ from explainer.figures.plan import Values
 from explainer.report import Leaf
 
 MAX_PANELS = 12
-ACROSS = 4
+WIDEST = 860
 MAX_TEXT_CELLS = 400  # numbers are written into the cells up to this many
 GAP = "⋯"
 CELL = 34
@@ -52,8 +52,8 @@ def output_figure(leaf: Leaf) -> dict[str, object]:
     ]
     cells = sum(len(panel.values) * len(panel.columns) for panel in panels)
     side = CELL if cells <= MAX_TEXT_CELLS else SMALL_CELL
-    across = min(ACROSS, max(1, len(panels)))
     width_of = max((len(panel.columns) for panel in panels), default=1) * side
+    across = max(1, min(len(panels), (WIDEST - LEFT - BAR) // (width_of + BETWEEN)))
     height_of = max((len(panel.rows) for panel in panels), default=1) * side
     rows = -(-len(panels) // across)
     width = max(260, LEFT + across * (width_of + BETWEEN) + (BAR if numeric else 0))
@@ -165,7 +165,7 @@ def _trace(panel: _Panel, axis: str, written: bool) -> dict[str, object]:
         trace |= {
             "text": [[text.escape(word) for word in row] for row in words],
             "texttemplate": "%{text}",
-            "textfont": {"family": style.MONO, "size": style.CELL_TEXT},
+            "textfont": {"family": style.MONO, "size": style.CELL_TEXT, "color": "$ink"},
         }
     return trace
 
@@ -211,7 +211,7 @@ def _layout(leaf: Leaf, left_out: int, width: int, height: int, coloured: bool) 
         ],
         "hoverlabel": {"bgcolor": "$ink", "font": {"family": style.MONO, "color": "$bg"}},
         "coloraxis": {
-            "colorscale": [[0, "$cell"], [1, "$out"]],
+            "colorscale": [[0, "$heat0"], [1, "$heat1"]],
             "showscale": coloured,
             "colorbar": {
                 "thickness": 12,

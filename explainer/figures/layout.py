@@ -108,13 +108,16 @@ def _sheets(axes: Sequence[Sequence[int]]) -> Placement:
         rise = (len(xs) - 1 - column) * RISE if single else 0
         pieces.append((xs[column], row * (sheet.height + ROW_GAP) + rise))
         if number and axes[0][number] != axes[0][number - 1] + 1:
-            x = (
-                xs[column] - (SKIP + SHEET_GAP) // 2
-                if column and gaps
-                else max(xs[column] - SHEET_GAP // 2, 5)
-            )
-            marks.append(Gap((x, pieces[-1][1] + sheet.height // 2), "⋯"))
+            marks.append(_before(pieces[-1], column, sheet.height, bool(gaps)))
     return _assemble(sheet, pieces, marks)
+
+
+def _before(piece: Point, column: int, height: int, spaced: bool) -> Gap:
+    """Returns the mark of indices left out before a sheet: beside it, or above it at the start of a row."""
+    x, y = piece
+    if column:
+        return Gap((x - (SHEET_GAP + (SKIP if spaced else 0)) // 2, y + height // 2), "⋯")
+    return Gap((x + 10, y - ROW_GAP // 2), "⋯")
 
 
 def _table(axes: Sequence[Sequence[int]]) -> Placement:

@@ -83,7 +83,8 @@ def _mix(one: str, other: str, share: float) -> str:
 def _palette(base: Palette, hues: tuple[str, ...]) -> Palette:
     palette = dict(base)
     palette["slot"] = _mix(base["bg"], base["cell"], 0.45)
-    palette["outs"] = _mix(base["cell"], base["out"], 0.16)
+    palette["heat0"] = base["cell"]  # least and most of a heatmap: text in ink is readable on both
+    palette["heat1"] = _mix(base["bg"], base["out"], 0.5)
     for index, hue in enumerate(hues):
         palette[f"L{index}"] = hue
         palette[f"L{index}s"] = _mix(base["cell"], hue, 0.18)  # idle cells

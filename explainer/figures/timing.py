@@ -65,6 +65,7 @@ def _layout(rows: int) -> dict[str, object]:
         "showlegend": False,
         "xaxis": {
             "type": "log",
+            "dtick": 1,
             "ticksuffix": "s",
             "exponentformat": "SI",
             "gridcolor": "$line",

@@ -23,6 +23,8 @@ PAIRS = [
     *((name, f"{level}p") for level in LEVELS for name in ("ink", "mute")),
     *((level, "bg") for level in LEVELS),
     *((hue, f"{paper}p") for hue in LEVELS for paper in LEVELS),
+    ("ink", "heat0"),
+    ("ink", "heat1"),
     ("bad", "bg"),
 ]
 
