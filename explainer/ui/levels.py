@@ -15,7 +15,6 @@ import streamlit as st
 
 from explainer import axes
 from explainer.report import MappedLeaf, Report
-from explainer.spec import Vmap
 from explainer.ui import draft as drafts
 from explainer.ui import markup, session
 from explainer.ui.draft import Draft, LevelRow
@@ -25,10 +24,12 @@ from explainer.ui.session import Known
 _SIDES = ("in", "out")
 _MOST_CONTROLS = 12  # leaves with a control of their own; beyond that the text is quicker
 _NAMES = "ijklmnopqrstuvwxyz"
+_NAMES_AND_SIZES = ("axis_name", "axis_size", "spmd_axis_name")
 
 
 def levels() -> None:
     """Shows one row per level, outermost first, and a way to add one."""
+    _read()
     rows = session.current().draft.levels
     with st.container(horizontal=True, vertical_alignment="center", key="icons-levels"):
         markup.heading("Axes", "outermost level first" if len(rows) > 1 else "")
@@ -77,6 +78,18 @@ def _looks(known: Known, side: str) -> tuple[object, ...]:
     return known.text, known.axes, ranks, template, level.axis_size
 
 
+def _read() -> None:
+    """Takes over what was typed or chosen, before anything is drawn from it."""
+    state = session.current()
+    for row in state.draft.levels:
+        typed = {"in_axes": f"in-text:{row.uid}", "out_axes": f"out-text:{row.uid}"}
+        texts = {name: st.session_state[key] or "" for name, key in typed.items() if key in st.session_state}
+        for name in _NAMES_AND_SIZES:
+            if f"{name}:{row.uid}" in st.session_state:
+                texts[name] = st.session_state[f"{name}:{row.uid}"] or None
+        state.draft = drafts.set_level(state.draft, row.uid, replace(row.vmap, **texts))
+
+
 def _level(row: LevelRow, place: int, active: int | None) -> None:
     uid = row.uid
     with st.container(key=f"level-{uid}-hue{'-off' if active is None else active % 4}"):
@@ -84,31 +97,22 @@ def _level(row: LevelRow, place: int, active: int | None) -> None:
         if active is not None:
             with st.container(horizontal=True, key=f"axes-{uid}"):
                 _controls(row)
-        in_axes, out_axes = _texts(row)
-        vmap = replace(row.vmap, in_axes=in_axes or "", out_axes=out_axes or "")
+        _texts(row)
         if uid in session.current().advanced:
-            vmap = _names(uid, vmap)
-    state = session.current()
-    state.draft = drafts.set_level(state.draft, uid, vmap)
+            _names(row)
 
 
-def _texts(row: LevelRow) -> tuple[str | None, str | None]:
+def _texts(row: LevelRow) -> None:
     uid, vmap = row.uid, row.vmap
     with st.container(horizontal=True, key=f"spec-{uid}"):
-        in_axes = st.text_input(
-            "in_axes",
-            key=seeded(f"in-text:{uid}", vmap.in_axes),
-            disabled=row.muted,
-            label_visibility="collapsed",
-        )
-        out_axes = st.text_input(
-            "out_axes",
-            key=seeded(f"out-text:{uid}", vmap.out_axes),
-            disabled=row.muted,
-            label_visibility="collapsed",
-            width=170,
-        )
-    return in_axes, out_axes
+        for side, text in (("in", vmap.in_axes), ("out", vmap.out_axes)):
+            st.text_input(
+                f"{side}_axes",
+                key=seeded(f"{side}-text:{uid}", text),
+                disabled=row.muted,
+                label_visibility="collapsed",
+                width="stretch" if side == "in" else 170,
+            )
 
 
 def _head(row: LevelRow, place: int, active: int | None) -> None:
@@ -208,16 +212,11 @@ def _choose(uid: int, side: str, number: int) -> None:
     st.session_state[f"{side}-text:{uid}"] = text
 
 
-def _names(uid: int, vmap: Vmap) -> Vmap:
-    with st.container(horizontal=True, key=f"names-{uid}-fields"):
-        texts = [
-            st.text_input(
-                name, key=seeded(f"{name}:{uid}", getattr(vmap, name) or ""), width=132, placeholder="None"
-            )
-            for name in ("axis_name", "axis_size", "spmd_axis_name")
-        ]
-    axis_name, axis_size, spmd_axis_name = (text or None for text in texts)
-    return replace(vmap, axis_name=axis_name, axis_size=axis_size, spmd_axis_name=spmd_axis_name)
+def _names(row: LevelRow) -> None:
+    with st.container(horizontal=True, key=f"names-{row.uid}-fields"):
+        for name in _NAMES_AND_SIZES:
+            key = seeded(f"{name}:{row.uid}", getattr(row.vmap, name) or "")
+            st.text_input(name, key=key, width=132, placeholder="None")
 
 
 def _advanced(uid: int) -> None:

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from math import prod
 from typing import TypeAlias, cast
 
+import streamlit as st
+
+from explainer.figures import heatmap, style
 from explainer.report import Check, Leaf, Report
-from explainer.ui import markup, words
+from explainer.ui import markup, player, words
 from explainer.ui.markup import Html, escape, join, tag
 
 Block: TypeAlias = "Sequence[Block] | float | str | None"
@@ -22,9 +25,13 @@ def outputs(report: Report) -> None:
     """Shows every output leaf with its statistics and values."""
     if report.check is not None:
         markup.show(_check(report.check))
-    for leaf in report.outputs:
+    for number, leaf in enumerate(report.outputs):
         markup.show(_head(leaf))
-        markup.show(_values(leaf))
+        markup.show(_facts(leaf))
+        if leaf.shape and leaf.preview is not None:
+            player.chart(style.resolve(heatmap.output_figure(leaf), player.theme()), f"heatmap-{number}")
+        with st.expander("Values as text", expanded=not leaf.shape):
+            markup.show(_values(leaf))
 
 
 def _check(check: Check) -> Html:
@@ -54,13 +61,13 @@ def _facts(leaf: Leaf) -> Html:
 def _values(leaf: Leaf) -> Html:
     """Returns the values as tables of the last two axes, one for each index of the axes before them."""
     if leaf.preview is None:
-        return _facts(leaf)
+        return tag("p", "The values are not known.", "pg-note")
     rank = len(leaf.shape)
     slabs = _slabs(leaf.preview, leaf.kept, max(rank - 2, 0))
     tables = [_slab(index, block, leaf.kept[max(rank - 2, 0) :]) for index, block in slabs[:_MOST_SLABS]]
     left_out = prod(leaf.shape[:-2]) - len(tables) if rank > 2 else 0
     more = tag("p", escape(f"and {left_out:,} more like these"), "pg-note") if left_out > 0 else Html("")
-    return join((_facts(leaf), tag("div", join(tables), "pg-slabs"), more))
+    return join((tag("div", join(tables), "pg-slabs"), more))
 
 
 def _slabs(block: Block, kept: Sequence[Sequence[int]], leading: int) -> list[tuple[tuple[int, ...], Block]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from explainer.figures import style
+from explainer.figures.timing import timing_figure
 from explainer.report import Device, Memory, Report, Timing
-from explainer.ui import markup, words
+from explainer.ui import markup, player, words
 from explainer.ui.markup import Html, escape, join, tag
 
 _NOT_MEASURED = "not measured"
@@ -14,7 +16,7 @@ def timing(report: Report) -> None:
     if report.timing is None:
         return
     markup.show(_device(report.device))
-    markup.show(_bars(report.timing))
+    player.chart(style.resolve(timing_figure(report.timing), player.theme()), "timing-bars")
     markup.show(_spread(report.timing))
     markup.show(_facts(report.memory, report.timing))
 
@@ -24,25 +26,6 @@ def _device(device: Device | None) -> Html:
         return tag("p", "The device is not known.", "pg-note")
     name = f"{device.kind} ({device.platform}, {device.count} device{'s' if device.count != 1 else ''})"
     return tag("p", join((Html("Measured on "), tag("b", escape(name)))), "pg-note")
-
-
-def _bars(timing: Timing) -> Html:
-    rows = [
-        ("trace", timing.trace),
-        ("lower", timing.lower),
-        ("compile", timing.compile),
-        ("first call", timing.first_call),
-        ("steady call, median", timing.median),
-    ]
-    longest = max(value or 0.0 for _, value in rows) or 1.0
-    return tag("div", join(_bar(name, value, longest) for name, value in rows), "pg-bars")
-
-
-def _bar(name: str, value: float | None, longest: float) -> Html:
-    if value is None:
-        return join((tag("b", escape(name)), tag("div", ""), tag("em", _NOT_MEASURED)))
-    bar = f'<div><span style="width:{100 * value / longest:.2f}%"></span></div>'
-    return join((tag("b", escape(name)), Html(bar), tag("em", escape(words.seconds(value)))))
 
 
 def _spread(timing: Timing) -> Html:

@@ -73,7 +73,7 @@ def axis(page: AppTest, name: str):
 
 
 def axes(page: AppTest) -> list[str]:
-    return [field.value for field in page.text_input if (field.key or "").startswith("in-text:")]
+    return [field.value or "" for field in page.text_input if (field.key or "").startswith("in-text:")]
 
 
 def click(page: AppTest, key: str) -> None:

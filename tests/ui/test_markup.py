@@ -1,0 +1,45 @@
+"""Text from a child shows as it is, whatever it holds."""
+
+from __future__ import annotations
+
+import pytest
+
+from explainer.report import BatchedAval
+from explainer.ui import markup
+
+HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "a & b", "'; --"]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_html_is_escaped_everywhere(text):
+    aval = BatchedAval("x", text, (2,), (0,), (3, 2))
+    made = [
+        markup.escape(text),
+        markup.tag("p", markup.escape(text), "pg-note", title=text),
+        markup.table([text], [[markup.escape(text)]]),
+        markup.level(0, text),
+        markup.shape((3,), {0: (0, text)}),
+        markup.aval(aval, [text]),
+        markup.dtype_shape(text, (3,)),
+    ]
+    for each in made:
+        assert "<script" not in each
+        assert "<img" not in each
+
+
+@pytest.mark.parametrize("text", ["**bold**", "[a](http://b)", "`x`", ":material/add:", ":red[x]", "$x$", "<b>", "# a"])
+def test_markdown_is_escaped(text):
+    shown = markup.markdown(text)
+    assert all(shown[at - 1] == "\\" for at, character in enumerate(shown) if character in "*[]()`:$<>#_")
+
+
+def test_the_axis_of_each_level_is_marked_with_its_name_and_colour():
+    aval = BatchedAval("x", "float32", (2,), (0, 1), (3, 4, 2))
+    assert markup.aval(aval, ["i", "j"]) == (
+        'f32[<span class="pg-level pg-l0">i:3</span>, <span class="pg-level pg-l1">j:4</span>, 2]'
+    )
+
+
+@pytest.mark.parametrize(("sizes", "expected"), [((), "()"), ((3,), "(3,)"), ((3, 4), "(3, 4)")])
+def test_shapes_are_written_as_python_writes_them(sizes, expected):
+    assert markup.shape(sizes) == expected
