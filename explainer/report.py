@@ -154,15 +154,22 @@ class Equation:
 
 @dataclass(frozen=True, slots=True)
 class JaxprText:
-    """A jaxpr as JAX prints it. `lines[n]` is the id of the equation on line n, or None."""
+    """A jaxpr as JAX prints it. `lines[n]` is the id of the equation on line n, or None.
+
+    `level` is the outermost level already applied; None for the per-example jaxpr.
+    """
 
     text: str
     lines: tuple[int | None, ...] = ()
+    level: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Jaxprs:
-    """The per-example jaxpr, the one after each level (innermost level first), and the last of them."""
+    """The per-example jaxpr, the ones after each level (innermost first), and the whole nest, the last.
+
+    The batch stage leaves the whole nest only; the lower stage adds the levels in between.
+    """
 
     example: JaxprText
     levels: tuple[JaxprText, ...] = ()

@@ -114,7 +114,8 @@ def near_dtype(name: str) -> str | None:
 
 
 def _fill(match: re.Match[str]) -> Fill:
-    return next((fill for fill in FILLS if fill == match["fill"]), "distinct")
+    given: dict[str, Fill] = {fill: fill for fill in FILLS}
+    return given.get(match["fill"], "distinct")
 
 
 def _dims(match: re.Match[str], text: str) -> tuple[int, ...]:

@@ -1,15 +1,14 @@
-"""Axes: which axis of each leaf each level maps, and what is left of it one level further in.
+"""Axes: which axis of each leaf each level maps, and the texts that say so.
 
-    Program ──▶ peel ──▶ Peeled levels ──▶ tracing, batching, Report.levels
+    Program, shapes from tracing ──▶ levels ──▶ Report.levels
 
-`jax.vmap` itself peels the axes off: a nest of the user's levels is traced around functions that
-only note what they are handed. Its errors are therefore JAX's own, raised at the level at fault.
+Prefix trees are resolved by JAX's own `flatten_axes`. Leaves are named in the user's words:
+`params['w']`. Static leaves (a Python number, a string, a function) have no axis and do not count.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,82 +22,19 @@ from explainer.report import AxesTemplate, Level, MappedLeaf
 Avals = tuple[jax.ShapeDtypeStruct, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Peeled:
-    """The array leaves before each level, outermost first; `avals[-1]` is what one example is.
-
-    `axes[k]` are the axes level k maps, one per array leaf. When a level failed, both end there.
-    """
-
-    avals: tuple[Avals, ...]
-    axes: tuple[tuple[int | None, ...], ...]
-    sizes: tuple[int | None, ...]
-    error: Exception | None = None
-
-
-def array_operands(program: Program) -> list[int]:
+def array_operands(program: Program) -> tuple[int, ...]:
     """Returns the positions of the leaves that are arrays; the others are static values."""
-    return [n for n, operand in enumerate(program.operands) if operand.is_array]
+    return tuple(n for n, operand in enumerate(program.operands) if operand.is_array)
 
 
-def rebuild(program: Program, positions: list[int], arrays: Any, others: list[Any]) -> tuple[Any, Any]:
+def rebuild(
+    program: Program, positions: Sequence[int], arrays: Sequence[Any], others: Sequence[Any]
+) -> tuple[Any, Any]:
     """Puts arrays at their positions among the other leaves; returns (args, kwargs)."""
     leaves = list(others)
     for position, array in zip(positions, arrays, strict=True):
         leaves[position] = array
     return jax.tree.unflatten(program.tree, leaves)
-
-
-def peel(program: Program) -> Peeled:
-    """Asks jax.vmap, level by level, what each mapped function is handed."""
-    positions = array_operands(program)
-    statics = [None if operand.is_array else operand.value for operand in program.operands]
-    avals: list[Avals] = []
-
-    def note(args: Any, kwargs: Any) -> None:
-        leaves = jax.tree.leaves((args, kwargs))
-        avals.append(tuple(internals.aval(leaves[position]) for position in positions))
-
-    def handed(k: int) -> Callable[..., Any]:
-        @functools.wraps(program.function)
-        def fun(*args: Any, **kwargs: Any) -> tuple[()]:
-            note(args, kwargs)
-            if k < len(program.levels):
-                level = program.levels[k]
-                jax.vmap(
-                    handed(k + 1),
-                    in_axes=level.in_axes,
-                    axis_name=level.axis_name,
-                    axis_size=level.axis_size,
-                    spmd_axis_name=level.spmd_axis_name,
-                )(*args, **kwargs)
-            return ()
-
-        return fun
-
-    def run(*arrays: Any) -> tuple[()]:
-        args, kwargs = rebuild(program, positions, arrays, statics)
-        return handed(0)(*args, **kwargs)
-
-    error: Exception | None = None
-    try:
-        jax.eval_shape(run, *(program.operands[position].aval for position in positions))
-    except Exception as raised:  # whatever jax.vmap says of the user's axes
-        error = raised
-    return _peeled(program, positions, avals, error)
-
-
-def _peeled(program: Program, positions: list[int], avals: list[Avals], error: Exception | None) -> Peeled:
-    axes: list[tuple[int | None, ...]] = []
-    sizes: list[int | None] = []
-    for level, before in zip(program.levels, avals, strict=False):
-        try:
-            flat = leaf_axes(program, level)
-        except (ValueError, TypeError):  # the spec does not fit the arguments: `error` says so
-            break
-        axes.append(tuple(flat[position] for position in positions))
-        sizes.append(_size(level, before, axes[-1]))
-    return Peeled(tuple(avals), tuple(axes), tuple(sizes), error)
 
 
 def leaf_axes(program: Program, level: ParsedLevel) -> list[int | None]:
@@ -107,47 +43,56 @@ def leaf_axes(program: Program, level: ParsedLevel) -> list[int | None]:
     return internals.flatten_axes("vmap in_axes", program.tree, (in_axes, 0), kws=True)
 
 
-def _size(level: ParsedLevel, avals: Avals, axes: tuple[int | None, ...]) -> int | None:
+def size(program: Program, k: int, avals: Avals) -> int | None:
+    """Returns how many examples level k maps over; None where its axes do not say."""
+    level = program.levels[k]
     if isinstance(level.axis_size, int):
         return level.axis_size
-    for aval, axis in zip(avals, axes, strict=True):
+    for aval, axis in zip(avals, array_axes(program, level) or (), strict=False):
         if isinstance(axis, int) and -aval.ndim <= axis < aval.ndim:
             return aval.shape[axis]
     return None
 
 
-def never_mapped(program: Program, peeled: Peeled) -> list[int]:
-    """Returns the array leaves that no level maps: jax.vmap hands them over as they are."""
-    positions = array_operands(program)
-    return [p for n, p in enumerate(positions) if all(level[n] is None for level in peeled.axes)]
+def array_axes(program: Program, level: ParsedLevel) -> tuple[int | None, ...] | None:
+    """Returns the axis of each array leaf; None where the spec does not fit the arguments."""
+    try:
+        flat = leaf_axes(program, level)
+    except (ValueError, TypeError):  # the trace of the nest raises the same, and is reported
+        return None
+    return tuple(flat[position] for position in array_operands(program))
 
 
-def levels(program: Program, peeled: Peeled) -> tuple[Level, ...]:
-    """Describes the levels as far as they were peeled, without outputs yet."""
-    positions = array_operands(program)
-    described = []
-    for k, level in enumerate(program.levels):
-        known = k < len(peeled.axes)
-        described.append(
-            Level(
-                id=k,
-                parent=k - 1 if k else None,
-                function=_nested_name(program, k),
-                name=level.name,
-                in_axes=level.text.in_axes,
-                out_axes=level.text.out_axes,
-                axis_name=None if level.axis_name is None else str(level.axis_name),
-                axis_size=peeled.sizes[k] if known else None,
-                inputs=tuple(
-                    mapped_leaf(program.operands[p].path, aval, axis)
-                    for p, aval, axis in zip(positions, peeled.avals[k], peeled.axes[k], strict=True)
-                )
-                if known
-                else (),
-                in_template=in_template(program),
-            )
-        )
-    return tuple(described)
+def never_mapped(program: Program) -> tuple[int, ...]:
+    """Returns the positions of the array leaves that no level maps: jax.vmap hands them over as they are."""
+    flat = [leaf_axes(program, level) for level in program.levels]
+    return tuple(p for p in array_operands(program) if all(level[p] is None for level in flat))
+
+
+def levels(program: Program, avals: Sequence[Avals]) -> tuple[Level, ...]:
+    """Describes the levels as far as shapes are known, without outputs yet."""
+    return tuple(_level(program, k, avals[k] if k < len(avals) else None) for k in range(len(program.levels)))
+
+
+def _level(program: Program, k: int, avals: Avals | None) -> Level:
+    level = program.levels[k]
+    found = array_axes(program, level)
+    inputs: tuple[MappedLeaf, ...] = ()
+    if avals is not None and found is not None:
+        paths = (program.operands[position].path for position in array_operands(program))
+        inputs = tuple(mapped_leaf(*leaf) for leaf in zip(paths, avals, found, strict=True))
+    return Level(
+        id=k,
+        parent=k - 1 if k else None,
+        function=_nested_name(program, k),
+        name=level.name,
+        in_axes=level.text.in_axes,
+        out_axes=level.text.out_axes,
+        axis_name=None if level.axis_name is None else str(level.axis_name),
+        axis_size=None if avals is None else size(program, k, avals),
+        inputs=inputs,
+        in_template=in_template(program),
+    )
 
 
 def _nested_name(program: Program, k: int) -> str:

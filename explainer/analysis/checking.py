@@ -1,6 +1,6 @@
 """Checking: the mapped run against a plain Python loop over examples.
 
-    arguments, outputs, Peeled ──▶ compare_with_loop ──▶ Check
+    Program, outputs, levels ──▶ compare_with_loop ──▶ Check
 
 The oracle knows nothing of vmap: it indexes each argument along its mapped axes, calls the function
 on that one example, and looks the same example up in the mapped result.
@@ -18,8 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from explainer.analysis import axes
-from explainer.analysis.axes import Peeled
+from explainer.analysis import axes, values
 from explainer.analysis.parsing import Program
 from explainer.report import Check, Level
 
@@ -28,9 +27,9 @@ _SECONDS = 1.0  # no new example is begun after this
 _EPS = 1024  # accepted error in units of the dtype's rounding at the leaf's largest value
 
 
-def compare_with_loop(program: Program, peeled: Peeled, levels: tuple[Level, ...], outputs: Any) -> Check:
+def compare_with_loop(program: Program, levels: tuple[Level, ...], outputs: Any) -> Check:
     """Calls the function on single examples and compares; says so where no loop is possible."""
-    sizes = [size or 0 for size in peeled.sizes]
+    sizes = [level.axis_size or 0 for level in levels]
     examples = prod(sizes)
     named = [level.name for level in program.levels if level.axis_name is not None]
     if not examples:
@@ -42,7 +41,7 @@ def compare_with_loop(program: Program, peeled: Peeled, levels: tuple[Level, ...
     compared, end = 0, time.perf_counter() + _SECONDS
     try:
         for place in places:
-            expected = jax.tree.leaves(function(example(program, peeled, place)))
+            expected = jax.tree.leaves(function(example(program, levels, place)))
             for n, value in enumerate(expected):
                 worst.add(
                     np.asarray(_plain(value)), flat[n][_output_index(levels, n, place, flat[n].ndim)], flat[n]
@@ -73,16 +72,14 @@ def sample(sizes: list[int], most: int) -> list[tuple[int, ...]]:
     return [tuple(int(i) for i in np.unravel_index(n, sizes)) for n in flat]
 
 
-def example(program: Program, peeled: Peeled, place: tuple[int, ...]) -> list[Any]:
+def example(program: Program, levels: tuple[Level, ...], place: tuple[int, ...]) -> list[Any]:
     """Returns all leaves as one example sees them: each mapped axis indexed away, outermost first."""
     leaves = list(program.values())
     for n, position in enumerate(axes.array_operands(program)):
-        for level, index in zip(peeled.axes, place, strict=True):
-            axis = level[n]
+        for level, number in zip(levels, place, strict=True):
+            axis = level.inputs[n].index
             if axis is not None:
-                leaves[position] = leaves[position][
-                    (slice(None),) * (axis % leaves[position].ndim) + (index,)
-                ]
+                leaves[position] = leaves[position][(slice(None),) * axis + (number,)]
     return leaves
 
 
@@ -120,7 +117,7 @@ def _output_index(levels: tuple[Level, ...], leaf: int, place: tuple[int, ...], 
 
 def _plain(value: Any) -> Any:
     """Returns random keys as their words; anything else as it is."""
-    if hasattr(value, "dtype") and jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
+    if hasattr(value, "dtype") and values.is_key(value.dtype):
         return jax.random.key_data(value)
     return value
 

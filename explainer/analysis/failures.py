@@ -18,10 +18,11 @@ from typing import Any
 import jax
 
 from explainer.analysis import axes
-from explainer.analysis.axes import Peeled
-from explainer.analysis.batching import Batched, output_path
+from explainer.analysis.batching import output_path
 from explainer.analysis.parsing import PREDEFINED, Program
 from explainer.analysis.spans import Sources
+from explainer.analysis.tracing import Nest
+from explainer.analysis.values import dtype_name
 from explainer.errors import LimitError, RequestError, SpecError
 from explainer.report import Blame, Failure, Span
 from explainer.source import DTYPES, near_dtype, short_dtype
@@ -39,8 +40,7 @@ class Scene:
     stage: Stage
     error: BaseException
     program: Program | None = None
-    peeled: Peeled | None = None
-    batched: Batched | None = None
+    nest: Nest | None = None
 
 
 Told = tuple[str, Blame] | None
@@ -114,10 +114,10 @@ def _syntax(scene: Scene) -> Told:
 
 def _unknown_name(scene: Scene) -> Told:
     error = scene.error
-    if not isinstance(error, NameError) or error.name is None:
-        return None
     span = scene.sources.of_error(error)
-    where = f" in {span.source}" if span is not None and span.source != "code" else ""
+    if not isinstance(error, NameError) or error.name is None or span is None:
+        return None
+    where = f" in {span.source}" if span.source != "code" else ""
     said = f"{error.name!r} is not defined{where}."
     known = [*PREDEFINED, *(a.name for a in scene.request.arguments), *vars(builtins)]
     near = next(iter(difflib.get_close_matches(error.name, known, n=1, cutoff=0.75)), None)
@@ -131,35 +131,31 @@ def _unknown_name(scene: Scene) -> Told:
 
 
 def _unbound_axis_name(scene: Scene) -> Told:
-    if not isinstance(scene.error, NameError) or scene.program is None:
+    if (
+        not isinstance(scene.error, NameError)
+        or scene.program is None
+        or scene.sources.of_error(scene.error) is None
+    ):
         return None
     named = [
         f"{level.name}: axis_name={level.axis_name!r}" for level in scene.program.levels if level.axis_name
     ]
     have = f"The levels here are named {', '.join(named)}." if named else "No level here has an axis_name."
     return (
-        f"{scene.program.name} uses a collective (psum, all_gather, axis_index, ...) along an axis name that no "
-        f"level binds. {have} Set axis_name on the level whose examples should communicate.",
+        f"{scene.program.name} uses a collective (psum, all_gather, axis_index, ...) along an axis name that "
+        f"no level binds. {have} Set axis_name on the level whose examples should communicate.",
         Blame(),
     )
 
 
 def _axis_specs(scene: Scene) -> Told:
     """Explains why a level could not take its axes, from the leaves it was handed."""
-    peeled, program = scene.peeled, scene.program
-    if peeled is None or program is None or peeled.error is not scene.error or not program.levels:
+    nest, program = scene.nest, scene.program
+    if nest is None or program is None or not 0 < len(nest.avals) <= len(program.levels):
         return None
-    k = max(len(peeled.avals) - 1, 0)
-    if k >= len(program.levels) or not peeled.avals:
-        return None
-    return next(
-        (
-            told
-            for explain in (_unfit_spec, _no_such_axis, _unequal_sizes, _nothing_mapped)
-            if (told := explain(scene, k))
-        ),
-        None,
-    )
+    k = len(nest.avals) - 1
+    explainers = (_unfit_spec, _no_such_axis, _unequal_sizes, _nothing_mapped)
+    return next((told for explain in explainers if (told := explain(scene, k))), None)
 
 
 def _level_title(program: Program, k: int) -> str:
@@ -168,10 +164,10 @@ def _level_title(program: Program, k: int) -> str:
 
 
 def _unfit_spec(scene: Scene, k: int) -> Told:
-    program, peeled = _known(scene)
-    if k < len(peeled.axes):
-        return None
+    program, _ = _known(scene)
     level = program.levels[k]
+    if axes.array_axes(program, level) is not None:
+        return None
     takes = [a.name for a in program.arguments if not a.keyword]
     said = f"{_level_title(program, k)}: in_axes={level.text.in_axes} does not fit the arguments "
     said += f"({', '.join(takes) or 'none'}). "
@@ -182,20 +178,20 @@ def _unfit_spec(scene: Scene, k: int) -> Told:
         said += f"It has {len(level.in_axes)} entries, but {len(takes)} positional arguments are passed: "
         said += "one entry for each, an int to map or None to share."
     else:
-        said += "Each entry must be an int, None, or a tree of the same containers (dict, list, tuple) as its argument."
+        said += "Each entry must be an int, None, or a tree of the same containers as its argument."
     return said, Blame(arguments=tuple(takes), levels=(k,))
 
 
-def _known(scene: Scene) -> tuple[Program, Peeled]:
-    if scene.program is None or scene.peeled is None:
-        raise TypeError("explaining axes needs a parsed program")
-    return scene.program, scene.peeled
+def _known(scene: Scene) -> tuple[Program, Nest]:
+    if scene.program is None or scene.nest is None:
+        raise TypeError("explaining axes needs a traced nest")
+    return scene.program, scene.nest
 
 
 def _leaves(scene: Scene, k: int) -> Iterable[tuple[Any, Any, int | None]]:
     """Lists (operand, aval at level k, axis) of every leaf, static values with aval None."""
-    program, peeled = _known(scene)
-    avals = dict(zip(axes.array_operands(program), peeled.avals[k], strict=True))
+    program, nest = _known(scene)
+    avals = dict(zip(axes.array_operands(program), nest.avals[k], strict=True))
     flat = axes.leaf_axes(program, program.levels[k])
     return [
         (operand, avals.get(n), axis)
@@ -210,9 +206,7 @@ def _no_such_axis(scene: Scene, k: int) -> Told:
         if axis is None:
             continue
         if aval is None:
-            lines.append(
-                f"{operand.path} is the Python value {operand.value!r} and has no axis to map: set it to None."
-            )
+            lines.append(_static_mapped(program, operand))
         elif not isinstance(axis, int) or isinstance(axis, bool):
             lines.append(f"{operand.path}: {axis!r} is not an axis; write an int or None.")
         elif not -aval.ndim <= axis < aval.ndim:
@@ -228,6 +222,16 @@ def _no_such_axis(scene: Scene, k: int) -> Told:
     return said, _blame(paths, k)
 
 
+def _static_mapped(program: Program, operand: Any) -> str:
+    said = f"{operand.path} is the Python value {str(operand.value)[:40]} and has no axis to map: "
+    if any(argument.keyword and argument.name == operand.argument for argument in program.arguments):
+        return said + (
+            "jax.vmap maps every keyword argument over axis 0. Pass it by position with None, "
+            f"or bind it first: partial({program.name}, {operand.argument}=...)."
+        )
+    return said + "set it to None."
+
+
 def _legal(aval: Any) -> str:
     if aval.ndim == 0:
         return "a scalar can only be shared, None"
@@ -239,8 +243,7 @@ def _legal(aval: Any) -> str:
 
 
 def _shape(aval: Any) -> str:
-    name = str(aval.dtype) if jax.dtypes.issubdtype(aval.dtype, jax.dtypes.extended) else aval.dtype.name
-    return f"{short_dtype(name)}[{','.join(map(str, aval.shape))}]"
+    return f"{short_dtype(dtype_name(aval.dtype))}[{','.join(map(str, aval.shape))}]"
 
 
 def _blame(operands: list[Any], k: int) -> Blame:
@@ -263,8 +266,8 @@ def _unequal_sizes(scene: Scene, k: int) -> Told:
         return None
     groups = "; ".join(f"{size}: {', '.join(names[:_MOST_NAMED])}" for size, names in sizes.items())
     return (
-        f"{_level_title(program, k)}: one call takes one index of every mapped axis, so all of them must have one "
-        f"size, but they have {groups}. Map another axis, or set None for what every example shares"
+        f"{_level_title(program, k)}: one call takes one index of every mapped axis, so all must have "
+        f"one size, but they have {groups}. Map another axis, or set None for what every example shares"
         f"{' (for all pairs, use two levels)' if len(sizes) == 2 else ''}.",
         _blame(operands, k),
     )
@@ -303,16 +306,28 @@ def _wrong_arguments(scene: Scene) -> Told:
 
 
 _CURES: tuple[tuple[type[Exception], str], ...] = (
-    (jax.errors.TracerBoolConversionError, "a Python `if`, `while`, `and` or `assert` on it cannot choose for all "
-     "examples at once. Use jnp.where or lax.cond (lax.while_loop for a loop)"),
-    (jax.errors.TracerIntegerConversionError, "Python needs one whole number here, for an index, a range or a shape. "
-     "Index a jnp array instead, or pass the number unmapped as a Python value"),
+    (
+        jax.errors.TracerBoolConversionError,
+        "a Python `if`, `while`, `and` or `assert` on it cannot choose for all examples at once. "
+        "Use jnp.where or lax.cond (lax.while_loop for a loop)",
+    ),
+    (
+        jax.errors.TracerIntegerConversionError,
+        "Python needs one whole number here, for an index, a range or a shape. "
+        "Index a jnp array instead, or pass the number unmapped as a Python value",
+    ),
     (jax.errors.TracerArrayConversionError, "NumPy cannot compute with it. Use jnp instead of np"),
-    (jax.errors.NonConcreteBooleanIndexError, "a boolean mask would give every example another length. "
-     "Use jnp.where(mask, x, fill), or jnp.nonzero(mask, size=...)"),
-    (jax.errors.ConcretizationTypeError, "Python needs its concrete value here. Pass it unmapped as a Python value, "
-     "or compute with jnp and lax instead"),
-)  # fmt: skip
+    (
+        jax.errors.NonConcreteBooleanIndexError,
+        "a boolean mask would give every example another length. "
+        "Use jnp.where(mask, x, fill), or jnp.nonzero(mask, size=...)",
+    ),
+    (
+        jax.errors.ConcretizationTypeError,
+        "Python needs its concrete value here. Pass it unmapped as a Python value, "
+        "or compute with jnp and lax instead",
+    ),
+)
 
 
 def _needs_value(scene: Scene) -> Told:
@@ -329,25 +344,34 @@ def _needs_value(scene: Scene) -> Told:
 
 def _out_axes(scene: Scene) -> Told:
     """Explains a batch stage that failed where a level puts its results back."""
-    program, batched = scene.program, scene.batched
-    if (
-        scene.stage != "batch"
-        or program is None
-        or batched is None
-        or len(batched.passes) == len(program.levels)
-    ):
+    program, nest = scene.program, scene.nest
+    if scene.stage != "batch" or program is None or nest is None or not nest.outputs:
         return None
-    k = len(program.levels) - 1 - len(batched.passes)
-    result = batched.outputs[-1]
+    k = min(nest.outputs) - 1  # the innermost level that did not return
+    result = nest.outputs[k + 1]
     flat, _ = jax.tree_util.tree_flatten_with_path(result)
     shapes = ", ".join(f"{output_path(path)} {_shape(aval)}" for path, aval in flat[:_MOST_NAMED])
     most = max((aval.ndim for _, aval in flat), default=0)
     return (
         f"{_level_title(program, k)}: out_axes={program.levels[k].text.out_axes} does not fit what "
         f"{program.name} returns for one example of it: {shapes}. The new axis can stand at 0 to {most} "
-        f"(the rank of that output is its last place), -1 means last, and None is only for an output that is the "
-        "same for every example; a tree must have the containers of the result.",
+        "(the rank of that output is its last place), -1 means last, and None is only for an output that "
+        "is the same for every example; a tree must have the containers of the result.",
         Blame(levels=(k,), paths=tuple(output_path(path) for path, _ in flat)),
+    )
+
+
+def _not_arrays(scene: Scene) -> Told:
+    """Explains a call that went through the user's code and failed on what it returned."""
+    program, nest = scene.program, scene.nest
+    if scene.stage != "trace" or program is None or nest is None or not isinstance(scene.error, TypeError):
+        return None
+    if len(nest.avals) <= len(program.levels) or scene.sources.of_error(scene.error) is not None:
+        return None
+    return (
+        f"{program.name} ran for one example, but what it returned is not made of arrays. "
+        "Return a jax array, a number, or a tuple, list or dict of them.",
+        Blame(paths=("out",)),
     )
 
 
@@ -374,11 +398,11 @@ def _otherwise(scene: Scene) -> tuple[str, Blame]:
     if scene.stage == "parse":
         where = span.source if span is not None else "the request"
         return f"The text of {where} could not be evaluated{at}: {message}", Blame()
-    program, peeled = scene.program, scene.peeled
-    if scene.stage != "trace" or program is None or peeled is None:
+    program, nest = scene.program, scene.nest
+    if scene.stage != "trace" or program is None or nest is None or not nest.avals:
         return f"The {scene.stage} stage failed{at}: {message}", Blame()
     arrays = axes.array_operands(program)
-    seen = [f"{program.operands[p].path} {_shape(a)}" for p, a in zip(arrays, peeled.avals[-1], strict=True)]
+    seen = [f"{program.operands[p].path} {_shape(a)}" for p, a in zip(arrays, nest.avals[-1], strict=True)]
     return (
         f"{program.name} cannot be called on one example{at}. For one example it is handed "
         f"{', '.join(seen[:_MOST_NAMED]) or 'nothing'}. If a shape is not what you meant, change in_axes; "
@@ -395,6 +419,7 @@ _EXPLAINERS: tuple[Callable[[Scene], Told], ...] = (
     _axis_specs,
     _wrong_arguments,
     _needs_value,
+    _not_arrays,
     _memory,
     _out_axes,
     _exit,

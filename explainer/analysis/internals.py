@@ -14,7 +14,7 @@ Relies on (read in jax 0.9 to 0.10): `fancy_primitive_batchers`, `Jaxpr.replace`
 
 from __future__ import annotations
 
-import itertools
+import contextlib
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +25,8 @@ from unittest import mock
 import jax
 from jax._src import core, source_info_util
 from jax._src.api_util import flatten_axes as _flatten_axes
-from jax.extend.core import ClosedJaxpr, DropVar, Jaxpr, JaxprEqn, Literal, Primitive, Var, new_jaxpr_eqn
+from jax.extend.core import ClosedJaxpr as ClosedJaxpr
+from jax.extend.core import DropVar, Jaxpr, JaxprEqn, Primitive, Var, new_jaxpr_eqn
 from jax.interpreters import batching, mlir
 
 _MARK = "§"  # opens a tag in a name stack: §<body>.<equation>
@@ -52,14 +53,27 @@ def _probe_rule(
 batching.fancy_primitive_batchers[probe_p] = _probe_rule
 
 
+@dataclass(frozen=True, slots=True)
 class LevelName:
-    """The axis name of a level that the user left unnamed; equal to itself only."""
+    """The axis name that a level gets which the user left unnamed, so that probes can tell levels apart."""
 
-    def __init__(self, level: int) -> None:
-        self.level = level
+    level: int
 
-    def __repr__(self) -> str:
-        return f"level{self.level}"
+
+@contextlib.contextmanager
+def as_if_unnamed() -> Iterator[None]:
+    """Traces as outside of any unnamed level meanwhile, so that JAX finds in its caches what it knows."""
+    outer = core.get_axis_env()
+    named = {name: size for name, size in outer.axis_sizes.items() if not isinstance(name, LevelName)}
+    others = outer.spmd_axis_names, outer.explicit_mesh_axis_names
+    bare = not named and not any(others)
+    inner = core.top_axis_env if bare else core.AxisEnv(type(outer.axis_sizes)(named), *others)
+    core.trace_ctx.set_axis_env(inner)
+    try:
+        with core.eval_context():
+            yield
+    finally:
+        core.trace_ctx.set_axis_env(outer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +101,8 @@ def flatten_axes(name: str, tree: Any, axes: Any, kws: bool = False) -> list[int
 def sub_jaxprs(eqn: JaxprEqn) -> list[Body]:
     """Lists the jaxprs in an equation's parameters, in the order of their names."""
     found: list[Body] = []
+    if not any(_holds_jaxpr(value) for value in eqn.params.values()):
+        return found
 
     def collect(label: str, value: Any) -> None:
         if isinstance(value, ClosedJaxpr):
@@ -99,8 +115,7 @@ def sub_jaxprs(eqn: JaxprEqn) -> list[Body]:
                 collect(f"{label}.{names[n]}" if names else f"{label}[{n}]", item)
 
     for name in sorted(eqn.params):
-        if name not in ("jvp_jaxpr_fun", "fwd_jaxpr_thunk", "bwd"):
-            collect(name, eqn.params[name])
+        collect(name, eqn.params[name])
     return found
 
 
@@ -228,25 +243,29 @@ def _children(sources: Instrumented) -> dict[tuple[int, int], frozenset[int]]:
     """Returns the numbers of the bodies that stand in each equation (body, index)."""
     table: dict[tuple[int, int], frozenset[int]] = {}
 
-    def numbers(value: Any) -> Iterator[int]:
-        if isinstance(value, ClosedJaxpr):
-            value = value.jaxpr
-        if isinstance(value, Jaxpr):
-            if value.eqns:
-                yield tag(value.eqns[0])[0]
-                visit(value)
-        elif isinstance(value, (tuple, list)):
-            for item in value:
-                yield from numbers(item)
-
     def visit(jaxpr: Jaxpr) -> None:
         for eqn in jaxpr.eqns:
-            place = tag(eqn)
-            if place not in table and any(_holds_jaxpr(value) for value in eqn.params.values()):
-                table[place] = frozenset(itertools.chain.from_iterable(map(numbers, eqn.params.values())))
+            bodies = [body.jaxpr for body in sub_jaxprs(eqn) if body.jaxpr.eqns]
+            if bodies and tag(eqn) not in table:
+                table[tag(eqn)] = frozenset(tag(body.eqns[0])[0] for body in bodies)
+                for body in bodies:
+                    visit(body)
 
     visit(sources.closed.jaxpr)
     return table
+
+
+def tags_in_order(closed: ClosedJaxpr) -> Iterator[tuple[int, int]]:
+    """Lists the tags of all equations, each equation's bodies right after it, probes left out."""
+
+    def visit(jaxpr: Jaxpr) -> Iterator[tuple[int, int]]:
+        for eqn in jaxpr.eqns:
+            if eqn.primitive is not probe_p:
+                yield tag(eqn)
+                for body in sub_jaxprs(eqn):
+                    yield from visit(body.jaxpr)
+
+    yield from visit(closed.jaxpr)
 
 
 def tag(eqn: JaxprEqn) -> tuple[int, int]:
@@ -322,7 +341,7 @@ def frames(eqn: JaxprEqn) -> Iterator[tuple[Any, int]]:
         yield from zip(*traceback.raw_frames(), strict=True)
 
 
-def evaluate(closed: ClosedJaxpr, *args: Any) -> list[Any]:
+def evaluate(closed: ClosedJaxpr, args: Sequence[Any]) -> list[Any]:
     """Runs a jaxpr on values or tracers, name stacks kept."""
     return core.eval_jaxpr(closed.jaxpr, closed.consts, *args)
 
@@ -331,8 +350,3 @@ def aval(value: Any) -> jax.ShapeDtypeStruct:
     """Returns the shape, dtype and weak type of an array or tracer."""
     typed = jax.typeof(value)
     return jax.ShapeDtypeStruct(typed.shape, typed.dtype, weak_type=getattr(typed, "weak_type", False))
-
-
-def is_literal(atom: Any) -> bool:
-    """Tells a literal from a variable."""
-    return isinstance(atom, Literal)

@@ -8,22 +8,22 @@ compiles. A stage that fails leaves a Failure; what was found before stays.
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import importlib.metadata
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import jax
-import jaxlib
 
 from explainer.analysis import axes, batching, capture, checking, failures, parsing, running, tracing, values
-from explainer.analysis.axes import Peeled
-from explainer.analysis.batching import Batched
 from explainer.analysis.parsing import Program
 from explainer.analysis.spans import Sources
-from explainer.analysis.tracing import Example
+from explainer.analysis.tracing import Nest
 from explainer.errors import LimitError
 from explainer.report import ArgumentReport, Environment, Leaf, Report, StageReport, Timing
 from explainer.spec import STAGES, Request, Stage
@@ -59,16 +59,15 @@ class _Run:
         self.emit = emit
         self.limits = limits
         self.sources = Sources(request)
-        environment = Environment(jax.__version__, jaxlib.__version__, platform.python_version())
+        environment = Environment(
+            jax.__version__, importlib.metadata.version("jaxlib"), platform.python_version()
+        )
         self.report = Report(request, environment=environment)
         self.program: Program | None = None
-        self.peeled: Peeled | None = None
-        self.example: Example | None = None
-        self.batched: Batched | None = None
+        self.nest: Nest | None = None
         self.lowered: running.Lowered | None = None
         self.compiled: Any = None
         self.outputs: Any = None
-        self.batch_error: Exception | None = None
         self.printed: dict[str, str] = {}
 
     def stage(self, name: Stage) -> bool:
@@ -77,28 +76,28 @@ class _Run:
         self.emit(self.report)
         start = time.perf_counter()
         failure = None
-        with capture.recorded() as recorder:
+        with capture.recorded() as recorder, _collector_paused(name in ("trace", "batch")):
             try:
                 note = _STEPS[name](self) or ""
-            except (Exception, SystemExit) as error:  # the user's code may raise anything at every stage
+            except (Exception, SystemExit) as error:  # noqa: BLE001  (user code may raise anything, anywhere)
                 failure = self.failure(name, error)
                 note = ""
         self.printed[name] = recorder.text
-        status = (
-            "failed" if failure or (name == "batch" and self.batch_error) else "skipped" if note else "done"
-        )
+        if failure is not None and failure.stage != name:  # only lowering tells why batching failed
+            note = f"after the {failure.stage} stage failed"
+        status = "skipped" if note else "failed" if failure else "done"
+        if name == "batch" and note:
+            status = "failed"
         done = StageReport(name, status, time.perf_counter() - start, note)
         self.add(stages=(*self.report.stages[:-1], done), failure=failure, printed=self.shown())
         return failure is None
 
     def failure(self, name: Stage, error: BaseException) -> Any:
         """Explains the error of a stage; an earlier trouble with batch axes counts as the cause."""
-        if self.batch_error is not None and name == "lower":
-            name, error = "batch", self.batch_error
+        if name == "lower" and self.nest is not None and self.nest.error is not None:
+            name = "batch"
         return failures.describe(
-            failures.Scene(
-                self.report.request, self.sources, name, error, self.program, self.peeled, self.batched
-            )
+            failures.Scene(self.report.request, self.sources, name, error, self.program, self.nest)
         )
 
     def shown(self) -> str:
@@ -112,6 +111,11 @@ class _Run:
 
     def finished(self) -> Report:
         """Returns the Report with the stages that were never reached."""
+        if self.report.stages[-1].name == "batch" and self.nest is not None and self.nest.error is not None:
+            try:
+                _raise_as_jax_does(_needed(self.program))
+            except Exception as error:  # noqa: BLE001  (JAX's own error for the user's own call)
+                self.add(failure=self.failure("batch", error))
         left = STAGES[len(self.report.stages) :]
         if self.report.failure is not None:
             note = f"after the {self.report.failure.stage} stage failed"
@@ -120,6 +124,19 @@ class _Run:
             )
         self.emit(self.report)
         return self.report
+
+
+@contextlib.contextmanager
+def _collector_paused(pause: bool) -> Iterator[None]:
+    """Stops Python's cycle collector meanwhile: over JAX's many live objects it doubles a long trace."""
+    if pause and gc.isenabled():
+        gc.disable()
+        try:
+            yield
+        finally:
+            gc.enable()
+    else:
+        yield
 
 
 def _parse(run: _Run) -> None:
@@ -158,52 +175,60 @@ def _leaf(program: Program, position: int, preview: bool) -> Leaf:
 
 
 def _trace(run: _Run) -> None:
+    """Traces the nest. Where tracing needs a value that plain jax.vmap would have, it is given."""
     program = _needed(run.program)
-    run.peeled = axes.peel(program)
-    run.add(levels=axes.levels(program, run.peeled))
-    if run.peeled.error is not None:
-        raise run.peeled.error
-    try:
-        run.example = tracing.trace(program, run.peeled)
-    except Exception as error:
-        run.example = _trace_concrete(run, error)
-    if run.example.kept:
-        kept = ", ".join(run.example.kept)
-        run.add(notes=(*run.report.notes, f"{kept}: kept concrete, since the function needs the value"))
+    run.nest = nest = tracing.trace(program)
+    run.add(levels=batching.levels(program, nest))
+    if nest.source is not None:
+        return
+    _raise_as_jax_does(program)
+    if axes.never_mapped(program):
+        run.nest = nest = tracing.trace(program, concrete=True)
+        run.add(levels=batching.levels(program, nest))
+    if nest.source is None:
+        raise _needed(nest.error)
+    kept = ", ".join(program.operands[position].path for position in nest.kept)
+    run.add(notes=(*run.report.notes, f"{kept}: kept concrete, since the function needs the value"))
 
 
-def _trace_concrete(run: _Run, error: Exception) -> Example:
-    """Tries again as jax.vmap itself does, which leaves unmapped arrays concrete; raises what it raises."""
-    program, peeled = _needed(run.program), _needed(run.peeled)
+def _raise_as_jax_does(program: Program) -> None:
+    """Makes the user's own call, without any tracing of ours, for the very error that JAX raises."""
     if sum(operand.aval.size for operand in program.operands if operand.is_array) > PLAIN_CELLS:
-        raise error
-    args, kwargs = jax.tree.unflatten(program.tree, program.values())
-    program.mapped(program.function)(*args, **kwargs)  # raises JAX's own message for the user's own call
-    if not axes.never_mapped(program, peeled):
-        raise error
-    return tracing.trace(program, peeled, concrete=True)
+        jax.eval_shape(*_abstract_call(program))
+    else:
+        args, kwargs = jax.tree.unflatten(program.tree, program.values())
+        program.mapped(program.function)(*args, **kwargs)
+
+
+def _abstract_call(program: Program) -> tuple[Any, ...]:
+    """Returns the user's call as a function of its arrays, and their shapes, where values are too large."""
+    arrays = axes.array_operands(program)
+    statics = [None if operand.is_array else operand.value for operand in program.operands]
+
+    def call(*leaves: Any) -> Any:
+        args, kwargs = axes.rebuild(program, arrays, leaves, statics)
+        return program.mapped(program.function)(*args, **kwargs)
+
+    return call, *(program.operands[position].aval for position in arrays)
 
 
 def _batch(run: _Run) -> str:
-    program, peeled, example = _needed(run.program), _needed(run.peeled), _needed(run.example)
-    try:
-        for batched in batching.batch(program, peeled, example):
-            run.batched = batched
-    except Exception as error:  # the user's out_axes, or a program the probes cannot follow: lowering tells
-        run.batch_error = error
-    batched = _needed(run.batched)
-    found, texts = batching.describe(program, batched, run.sources)
-    run.add(equations=found, jaxpr=texts, levels=batching.levels(program, run.report.levels, batched))
-    if run.batch_error is None:
-        return ""
-    return "the batch axes could not be followed to the end"
+    program, nest = _needed(run.program), _needed(run.nest)
+    found, texts = batching.describe(program, nest, run.sources)
+    run.add(equations=found, jaxpr=texts)
+    # the user's out_axes, or a program the probes cannot follow: lowering tells the two apart
+    return "" if nest.error is None else "the batch axes could not be followed to the end"
 
 
 def _lower(run: _Run) -> None:
-    run.lowered = running.lower(_needed(run.program), _needed(run.example))
-    if run.batch_error is not None:
-        note = f"JAX runs this program, but its batch axes could not be followed: {run.batch_error}"
+    program, nest = _needed(run.program), _needed(run.nest)
+    run.lowered = running.lower(program, nest)
+    if nest.error is not None:
+        note = f"JAX runs this program, but its batch axes could not be followed: {nest.error}"
         run.add(notes=(*run.report.notes, note.split("\n")[0]))
+    else:
+        texts = _needed(run.report.jaxpr)
+        run.add(jaxpr=batching.with_inner_levels(program, nest, texts, run.report.equations))
     timing = Timing(run.lowered.trace_seconds, run.lowered.lower_seconds)
     run.add(timing=timing, hlo=running.hlo(run.lowered.lowered, None))
 
@@ -222,9 +247,9 @@ def _compile(run: _Run) -> None:
 
 
 def _run(run: _Run) -> None:
-    program, example = _needed(run.program), _needed(run.example)
+    program, nest = _needed(run.program), _needed(run.nest)
     _refuse_too_large(run)
-    args = running.inputs(program, example)
+    args = running.inputs(program, nest)
     run.outputs, seconds = running.first_call(run.compiled, args)
     flat, _ = jax.tree_util.tree_flatten_with_path(run.outputs)
     run.add(
@@ -244,25 +269,21 @@ def _refuse_too_large(run: _Run) -> None:
     if sum(parts.values()) > run.limits.memory_bytes:
         listed = ", ".join(f"{name} {size / 1e9:.1f} GB" for name, size in parts.items() if size)
         raise LimitError(
-            f"By XLA's own account this run needs {sum(parts.values()) / 1e9:.1f} GB ({listed}); the limit is "
-            f"{run.limits.memory_bytes / 1e9:.1f} GB, so it was not started. Take smaller shapes.",
+            f"By XLA's own account this run needs {sum(parts.values()) / 1e9:.1f} GB ({listed}); the limit "
+            f"is {run.limits.memory_bytes / 1e9:.1f} GB, so it was not started. Take smaller shapes.",
             "memory",
         )
 
 
 def _check(run: _Run) -> str:
-    if run.batch_error is not None:
+    if _needed(run.nest).error is not None:
         return "where the results' axes are is not known"
-    run.add(
-        check=checking.compare_with_loop(
-            _needed(run.program), _needed(run.peeled), run.report.levels, run.outputs
-        )
-    )
+    run.add(check=checking.compare_with_loop(_needed(run.program), run.report.levels, run.outputs))
     return ""
 
 
 def _time(run: _Run) -> None:
-    args = running.inputs(_needed(run.program), _needed(run.example))
+    args = running.inputs(_needed(run.program), _needed(run.nest))
     run.add(timing=running.steady(_needed(run.report.timing), run.compiled, args))
 
 

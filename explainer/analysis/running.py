@@ -18,7 +18,7 @@ import jax
 
 from explainer.analysis import axes
 from explainer.analysis.parsing import Program
-from explainer.analysis.tracing import Example
+from explainer.analysis.tracing import Nest
 from explainer.report import Device, Hlo, Memory, Timing
 
 HLO_CHARACTERS = 200_000
@@ -36,42 +36,40 @@ class Lowered:
     lower_seconds: float
 
 
-def lower(program: Program, example: Example) -> Lowered:
+def lower(program: Program, nest: Nest) -> Lowered:
     """Traces and lowers `jax.jit` of the nest; static values and kept arrays are closed over."""
-    avals = [program.operands[position].aval for position in example.traced]
+    avals = [program.operands[position].aval for position in nest.traced]
     start = time.perf_counter()
-    traced = jax.jit(_flat(program, example)).trace(*avals)
+    traced = jax.jit(_flat(program, nest)).trace(*avals)
     between = time.perf_counter()
     lowered = traced.lower()
     return Lowered(lowered, between - start, time.perf_counter() - between)
 
 
-def _flat(program: Program, example: Example) -> Callable[..., Any]:
+def _flat(program: Program, nest: Nest) -> Callable[..., Any]:
     """Returns the nest as a function of the traced leaves only."""
-    nest = program.mapped(program.function)
-    kept = len(example.traced) < len(axes.array_operands(program))
-    others = program.values() if kept else [None if o.is_array else o.value for o in program.operands]
+    mapped = program.mapped(program.function)
+    others = program.values() if nest.kept else [None if o.is_array else o.value for o in program.operands]
 
     @functools.wraps(program.function)
     def fun(*leaves: Any) -> Any:
-        args, kwargs = axes.rebuild(program, list(example.traced), leaves, others)
-        return nest(*args, **kwargs)
+        args, kwargs = axes.rebuild(program, nest.traced, leaves, others)
+        return mapped(*args, **kwargs)
 
     del fun.__wrapped__  # its signature is the flat one
     return fun
 
 
-def inputs(program: Program, example: Example) -> list[Any]:
+def inputs(program: Program, nest: Nest) -> list[Any]:
     """Returns the traced leaves as arrays on the device."""
     values = program.values()
-    return [jax.device_put(values[position]) for position in example.traced]
+    return [jax.device_put(values[position]) for position in nest.traced]
 
 
 def memory(compiled: Any) -> Memory:
     """Reads XLA's own account of the compiled program; a figure it does not give stays None."""
     stats = compiled.memory_analysis()
-    costs = compiled.cost_analysis()
-    costs = costs[0] if isinstance(costs, list) and costs else costs or {}
+    costs: dict[str, float] = compiled.cost_analysis() or {}
     return Memory(
         argument_bytes=getattr(stats, "argument_size_in_bytes", None),
         output_bytes=getattr(stats, "output_size_in_bytes", None),

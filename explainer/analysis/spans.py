@@ -24,8 +24,10 @@ class Sources:
         texts = {"<code>": request.code, "<function>": request.function.strip()}
         texts |= {f"<argument {a.name}>": a.value.strip() for a in request.arguments}
         self._lines: Mapping[str, list[str]] = {name: text.splitlines() for name, text in texts.items()}
-        self._positions: dict[types.CodeType, list[tuple[int | None, ...]]] = {}
-        self._spans: dict[tuple[types.CodeType, int], Span | None] = {}
+        # by id: hashing a code object reads all of its bytecode; `_kept` keeps the ids from being reused
+        self._kept: list[types.CodeType] = []
+        self._positions: dict[int, list[tuple[int | None, ...]]] = {}
+        self._spans: dict[tuple[int, int], Span | None] = {}
 
     def of_equation(self, eqn: Any) -> Span | None:
         """Returns the expression that made an equation; None when no text of the user's did."""
@@ -62,15 +64,16 @@ class Sources:
         return any(name in where for name in self._lines)
 
     def _span(self, code: types.CodeType, offset: int) -> Span | None:
-        key = (code, offset)
+        key = (id(code), offset)
         if key not in self._spans:
             self._spans[key] = self._look_up(code, offset)
         return self._spans[key]
 
     def _look_up(self, code: types.CodeType, offset: int) -> Span | None:
-        if code not in self._positions:
-            self._positions[code] = list(code.co_positions())
-        line, end_line, column, end_column = self._positions[code][offset // 2]
+        if id(code) not in self._positions:
+            self._kept.append(code)
+            self._positions[id(code)] = list(code.co_positions())
+        line, end_line, column, end_column = self._positions[id(code)][offset // 2]
         if line is None or end_line is None or column is None or end_column is None:
             return None
         lines = self._lines[code.co_filename]

@@ -1,59 +1,146 @@
-"""Tracing: the jaxpr of the mapped function as one example sees it.
+"""Tracing: the user's nest of jax.vmap, followed from the outermost call to one example and back.
 
-    Program, Peeled ──▶ trace ──▶ Example ──▶ batching
+    Program ──▶ trace ──▶ Nest: shapes at every level, the per-example jaxpr, the batched one
 
-The function is traced once by `jax.make_jaxpr` on the shapes that are left when every level has
-taken its axis. Static Python values are closed over, as jax.vmap leaves them alone.
+One trace does it all. The nest is the user's own levels around functions that note what they are
+handed; in the innermost the mapped function is traced for one example by `jax.make_jaxpr`, and the
+jaxpr, tagged and probed (`internals`), runs on in its place. What fails, fails as in jax.vmap.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
-from jax.extend.core import ClosedJaxpr
 
-from explainer.analysis.axes import Peeled, array_operands, never_mapped, rebuild
+from explainer.analysis import axes, internals
+from explainer.analysis.internals import ClosedJaxpr, Instrumented
 from explainer.analysis.parsing import Program
 
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """The per-example jaxpr. `traced` are the positions of the leaves that are its inputs."""
-
-    jaxpr: ClosedJaxpr
-    outputs: Any  # the function's result with ShapeDtypeStruct leaves
-    traced: tuple[int, ...]
-    kept: tuple[str, ...] = ()  # paths of arrays kept concrete, because the function needs their values
+Avals = tuple[jax.ShapeDtypeStruct, ...]
 
 
-def trace(program: Program, peeled: Peeled, concrete: bool = False) -> Example:
-    """Traces the function for one example; raises what the function raises.
+@dataclass(slots=True)
+class Nest:
+    """A nest of N levels as far as its trace got; `error` is what ended it early.
 
-    dist(x, y), x f32[2], y f32[2]  ->  { lambda ; a:f32[2] b:f32[2]. let ... in (e,) }
-
-    With `concrete`, arrays that no level maps are closed over as values instead of traced.
+    `avals[k]` are the array leaves that level k is handed, `avals[N]` those of one example.
+    `outputs[k]` is the result tree of level k, `outputs[N]` that of one example.
     """
-    arrays = array_operands(program)
-    kept = never_mapped(program, peeled) if concrete else []
-    traced = [position for position in arrays if position not in kept]
-    others = program.values() if concrete else [None if o.is_array else o.value for o in program.operands]
-    example = dict(zip(arrays, peeled.avals[-1], strict=True))
 
-    def fun(*leaves: Any) -> Any:
-        args, kwargs = rebuild(program, traced, leaves, others)
+    traced: tuple[int, ...]  # positions of the operands that are inputs of the jaxprs
+    kept: tuple[int, ...]  # positions of arrays kept concrete, because the function needs their values
+    avals: list[Avals] = field(default_factory=list)
+    outputs: dict[int, Any] = field(default_factory=dict)
+    source: Instrumented | None = None  # the per-example program; None while it was not traced
+    jaxpr: ClosedJaxpr | None = None  # the whole nest, probes inside; None when a level failed
+    error: Exception | None = None
+
+
+def trace(program: Program, concrete: bool = False) -> Nest:
+    """Traces the nest; whatever the user's axes or function raise is left in `error`.
+
+    With `concrete`, arrays that no level maps are closed over as values instead of traced, as
+    jax.vmap outside of jit leaves them.
+    """
+    arrays = axes.array_operands(program)
+    kept = axes.never_mapped(program) if concrete else ()
+    nest = Nest(tuple(position for position in arrays if position not in kept), kept)
+    try:
+        nest.jaxpr = _traced(program, nest, 0, _handed(program, nest, arrays, 0))[0]
+    except Exception as error:  # noqa: BLE001  (whatever the user's axes or function raise)
+        nest.error = error
+    return nest
+
+
+def _handed(program: Program, nest: Nest, arrays: tuple[int, ...], k: int) -> Callable[..., Any]:
+    """Returns the function that level k - 1 maps: level k and all that is inside it."""
+
+    def level(*args: Any, **kwargs: Any) -> Any:
+        leaves = jax.tree.leaves((args, kwargs))
+        nest.avals.append(tuple(internals.aval(leaves[position]) for position in arrays))
+        if k == len(program.levels):
+            return _example(program, nest, leaves)
+        inner = _handed(program, nest, arrays, k + 1)
+        result = program.levels[k].vmap(inner, level_key(program, k))(*args, **kwargs)
+        nest.outputs[k] = jax.tree.map(internals.aval, result)
+        return result
+
+    return level
+
+
+def _example(program: Program, nest: Nest, leaves: list[Any]) -> Any:
+    """Traces the function on the shapes of one example, then runs the jaxpr, probed, on the tracers."""
+    here = [leaves[position] for position in nest.traced]
+
+    def fun(*example: Any) -> Any:
+        args, kwargs = axes.rebuild(program, nest.traced, example, _others(program, nest))
         return program.function(*args, **kwargs)
 
-    jaxpr, outputs = jax.make_jaxpr(fun, axis_env=axis_env(program, peeled), return_shape=True)(
-        *(example[position] for position in traced)
+    with internals.as_if_unnamed():
+        jaxpr, result = jax.make_jaxpr(fun, return_shape=True)(*map(internals.aval, here))
+    nest.outputs[len(program.levels)] = result
+    nest.source = internals.instrument(jaxpr)
+    out = internals.evaluate(nest.source.closed, here)
+    return jax.tree.unflatten(jax.tree.structure(result), out)
+
+
+def _others(program: Program, nest: Nest) -> list[Any]:
+    """Returns the leaves that are not traced: static values, and the arrays kept concrete."""
+    if nest.kept:
+        return program.values()
+    return [None if operand.is_array else operand.value for operand in program.operands]
+
+
+def _traced(program: Program, nest: Nest, k: int, fun: Callable[..., Any]) -> tuple[ClosedJaxpr, Any]:
+    """Traces `fun(*args, **kwargs)` on what level k is handed; returns its jaxpr and result shapes."""
+    avals = nest.avals[k] if k else [program.operands[p].aval for p in axes.array_operands(program)]
+    by_position = dict(zip(axes.array_operands(program), avals, strict=True))
+    others = _others(program, nest)
+
+    def run(*leaves: Any) -> Any:
+        args, kwargs = axes.rebuild(program, nest.traced, leaves, others)
+        return fun(*args, **kwargs)
+
+    return jax.make_jaxpr(run, axis_env=_axis_env(program, nest, k), return_shape=True)(
+        *(by_position[position] for position in nest.traced)
     )
-    return Example(jaxpr, outputs, tuple(traced), tuple(program.operands[p].path for p in kept))
 
 
-def axis_env(program: Program, peeled: Peeled, outside: int | None = None) -> list[tuple[Any, int]]:
-    """Lists (axis_name, size) of the named levels, of the outermost `outside` ones only if given."""
-    pairs = zip(program.levels[:outside], peeled.sizes[:outside], strict=True)
-    return [
-        (level.axis_name, size) for level, size in pairs if level.axis_name is not None and size is not None
-    ]
+def after_inner_levels(program: Program, nest: Nest) -> Iterator[ClosedJaxpr]:
+    """Traces the program after the innermost level, the next one out, ... up to the second outermost."""
+    if nest.source is None:
+        return
+    inner, result = nest.source.closed, nest.outputs[len(program.levels)]
+    for k in reversed(range(1, len(program.levels))):
+        mapped = program.levels[k].vmap(_replayed(nest, inner, result), level_key(program, k))
+        inner, result = _traced(program, nest, k, mapped)
+        yield inner
+
+
+def _replayed(nest: Nest, jaxpr: ClosedJaxpr, result: Any) -> Callable[..., Any]:
+    """Returns a jaxpr as a function of the arguments it was traced from."""
+
+    def fun(*args: Any, **kwargs: Any) -> Any:
+        leaves = jax.tree.leaves((args, kwargs))
+        out = internals.evaluate(jaxpr, [leaves[position] for position in nest.traced])
+        return jax.tree.unflatten(jax.tree.structure(result), out)
+
+    return fun
+
+
+def _axis_env(program: Program, nest: Nest, k: int) -> list[tuple[Any, int]]:
+    """Lists (axis_name, size) of the named levels outside level k."""
+    sizes = [axes.size(program, n, nest.avals[n]) for n in range(k)]
+    named = zip(program.levels, sizes, strict=False)
+    return [(level.axis_name, size) for level, size in named if level.axis_name is not None and size]
+
+
+def level_key(program: Program, k: int) -> Any:
+    """Returns the name that probes note for level k: the user's, unless a level further in has it too."""
+    name = program.levels[k].axis_name
+    if name is None or any(level.axis_name == name for level in program.levels[k + 1 :]):
+        return internals.LevelName(k)
+    return name

@@ -79,13 +79,18 @@ def _key_dtype() -> Any:
 
 def dtype_name(dtype: Any) -> str:
     """Returns NumPy's name of a dtype, or JAX's for random keys: "float32", "key<fry>"."""
-    return str(dtype) if jax.dtypes.issubdtype(dtype, jax.dtypes.extended) else np.dtype(dtype).name
+    return np.dtype(dtype).name if isinstance(dtype, np.dtype) else str(dtype)
+
+
+def is_key(dtype: Any) -> bool:
+    """Tells the dtype of typed random keys."""
+    return jnp.issubdtype(dtype, jax.dtypes.prng_key)
 
 
 def leaf(path: str, value: Any) -> Leaf:
     """Describes an array: preview and statistics of its true values."""
     dtype = dtype_name(value.dtype)
-    if jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
+    if is_key(value.dtype):
         data = np.asarray(jax.random.key_data(value))
         kept = kept_indices(value.shape)
         return Leaf(path, dtype, tuple(value.shape), _keys(data[np.ix_(*kept)] if kept else data), kept)
