@@ -8,6 +8,7 @@ which ends the child. Widgets can interrupt at every heartbeat.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Generator
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ class Job:
     report: Report | None = None
     done: bool = False
     shown: Explanation | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def seconds(self) -> float:
@@ -37,7 +39,8 @@ class Job:
 
     def step(self) -> None:
         """Waits for the next partial report, at most one heartbeat."""
-        report = next(self.stream, None)
+        with self.lock:
+            report = None if self.done else next(self.stream, None)
         if report is None:
             self.done = True
         else:
@@ -65,8 +68,9 @@ class Job:
 
     def close(self) -> None:
         """Ends the child."""
-        self.stream.close()
-        self.done = True
+        with self.lock:  # the thread of an interrupted rerun may still wait for its heartbeat
+            self.stream.close()
+            self.done = True
 
 
 def start(request: Request) -> Job:

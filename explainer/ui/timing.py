@@ -24,7 +24,8 @@ def timing(report: Report) -> None:
 def _device(device: Device | None) -> Html:
     if device is None:
         return tag("p", "The device is not known.", "pg-note")
-    name = f"{device.kind} ({device.platform}, {device.count} device{'s' if device.count != 1 else ''})"
+    platform = "" if device.kind.lower() == device.platform.lower() else f"{device.platform}, "
+    name = f"{device.kind} ({platform}{device.count} device{'s' if device.count != 1 else ''})"
     return tag("p", join((Html("Measured on "), tag("b", escape(name)))), "pg-note")
 
 
