@@ -117,7 +117,7 @@ def _before(piece: Point, column: int, height: int, spaced: bool) -> Gap:
     x, y = piece
     if column:
         return Gap((x - (SHEET_GAP + (SKIP if spaced else 0)) // 2, y + height // 2), "⋯")
-    return Gap((x + 10, y - ROW_GAP // 2), "⋯")
+    return Gap((x + 2, y - ROW_GAP // 2), "⋯")
 
 
 def _table(axes: Sequence[Sequence[int]]) -> Placement:
@@ -126,7 +126,7 @@ def _table(axes: Sequence[Sequence[int]]) -> Placement:
     xs, width, column_gaps = _run(axes[1], sheet.width + SHEET_GAP)
     pieces = [(x, y) for y in ys for x in xs]
     marks = [Gap((x - SHEET_GAP // 2, (height - ROW_GAP) // 2), "⋯") for x in column_gaps]
-    marks += [Gap(((width - SHEET_GAP) // 2, y - ROW_GAP // 2), "⋮") for y in row_gaps]
+    marks += [Gap((2, y - ROW_GAP // 2), "⋮") for y in row_gaps]
     return _assemble(sheet, pieces, marks)
 
 

@@ -105,8 +105,8 @@ def numbers(*shape: int, seed: int = 1) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 10, shape).astype(float)
 
 
-def pairwise(n: int = 3, m: int = 4) -> Report:
-    x, y = numbers(n, 2), numbers(m, 2, seed=2)
+def pairwise(n: int = 3, m: int = 4, seed: int = 1) -> Report:
+    x, y = numbers(n, 2, seed=seed), numbers(m, 2, seed=seed + 1)
     d = np.sqrt(((x[:, None] - y[None]) ** 2).sum(-1))
     return make("dist", "ij", [Given("X", x, (0, None)), Given("Y", y, (None, 0))], [Given("out", d, (0, 0))])
 

@@ -109,12 +109,31 @@ def check_texts(built: Animation) -> None:
             assert half <= note["x"] <= width - half, note["text"]
 
 
+def check_room(built: Animation) -> None:
+    """No cell lies on another, no label on another label or on a cell."""
+    figure: Any = built.figure
+    static = figure["data"][: figure["frames"][0]["traces"][0]]
+    cells = [(x, y) for trace in static for x, y in zip(trace["x"], trace["y"], strict=True)]
+    boxes = [(x - 14, y - 14, x + 14, y + 14, "cell") for x, y in cells]
+    for note in figure["layout"]["annotations"]:
+        words = re.sub(r"<[^>]*>", "", re.sub(r"&[#\w]+;", "x", note["text"]))
+        size = note["font"]["size"]
+        width = style.text_width(words, size, note["font"]["family"]) * 0.94
+        left = note["x"] - {"left": 0.0, "center": width / 2, "right": width}[note["xanchor"]]
+        boxes.append((left, note["y"] - size * 0.4, left + width, note["y"] + size * 0.4, words))
+    for at, (left, top, right, bottom, words) in enumerate(boxes):
+        for x0, y0, x1, y1, other in boxes[at + 1 :]:
+            apart = x1 <= left or right <= x0 or y1 <= top or bottom <= y0
+            assert apart, f"{words} and {other} overlap"
+
+
 @pytest.mark.parametrize("name", SCENES)
 def test_every_frame_is_complete_and_on_the_canvas(name):
     built = build(name)
     check_frames(built)
     check_limits(built)
     check_texts(built)
+    check_room(built)
 
 
 @pytest.mark.parametrize("seed", RANDOM)
@@ -124,6 +143,7 @@ def test_random_nests_are_complete_on_the_canvas_and_within_limits(seed):
     check_frames(built)
     check_limits(built)
     check_texts(built)
+    check_room(built)
 
 
 @pytest.mark.parametrize("seed", RANDOM)
