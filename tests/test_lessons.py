@@ -1,21 +1,18 @@
-"""The lessons are sound requests by themselves: plain JAX runs them, or fails where they say so."""
+"""The lessons are well-formed data, and those that say so fail in plain JAX too."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
-from functools import partial
 
 import jax
-import numpy as np
 import pytest
 
 from explainer import lessons
 from explainer.spec import STAGES, Request
 from tests import oracle
 
-WORKING = [lesson for lesson in lessons.LESSONS if not lesson.fails]
 MISTAKES = [lesson for lesson in lessons.LESSONS if lesson.fails]
 
 
@@ -48,15 +45,6 @@ def test_a_lesson_reads_well(lesson):
     assert len(lesson.summary) <= 260
     assert lesson.summary.endswith(".")
     ast.parse(lesson.request.code)
-
-
-@pytest.mark.parametrize("lesson", WORKING, ids=lambda lesson: lesson.id)
-def test_plain_jax_runs_the_lesson_and_a_loop_agrees(lesson):
-    problem = oracle.read(lesson.request)
-    outputs, looped = problem.outputs(), problem.looped()
-    assert jax.tree.leaves(outputs)
-    if looped is not None:
-        jax.tree.map(partial(np.testing.assert_allclose, rtol=2e-5, atol=1e-5), outputs, looped)
 
 
 @pytest.mark.parametrize(

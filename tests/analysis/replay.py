@@ -16,10 +16,9 @@ import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
-from explainer.analysis import axes, batching, internals, parsing, tracing
+from explainer.analysis import internals, parsing, tracing
 from explainer.analysis.internals import Instrumented, Key
 from explainer.report import BatchedAval, Equation, Report
-from explainer.spec import Request
 
 Iterations = tuple[int, ...]
 
@@ -43,26 +42,29 @@ class Programs:
     arguments_of: Callable[[tuple[int, ...]], list[Any]]
 
 
-def programs(request: Request) -> Programs:
-    """Traces and maps a request stage by stage; `arguments_of` cuts one example out of the arguments."""
+def programs(report: Report) -> Programs:
+    """Traces the request of a report; `arguments_of` cuts an example out along the axes the report names."""
+    request = report.request
     names = parsing.run_code(request)
     evaluated = parsing.evaluate_arguments(request, names)
     levels = tuple(parsing.evaluate_level(v, n, names, evaluated) for n, v in enumerate(request.levels))
     program = parsing.program(request, parsing.find_function(request, names), evaluated, levels)
-    peeled = axes.peel(program)
-    example = tracing.trace(program, peeled)
-    *_, batched = batching.batch(program, peeled, example)
-    arguments = [program.values()[position] for position in example.traced]
-    mapped = [[level[n] for level in peeled.axes] for n in range(len(arguments))]
+    nest = tracing.trace(program)
+    assert nest.source is not None
+    assert nest.jaxpr is not None
+    arguments = [program.values()[position] for position in nest.traced]
+    paths = [program.operands[position].path for position in nest.traced]
+    told = [{leaf.path: leaf.axis for leaf in level.inputs} for level in report.levels]
+    mapped = [[level[path] for level in told] for path in paths]
 
     def of(place: tuple[int, ...]) -> list[Any]:
-        return [_one(value, levels, place) for value, levels in zip(arguments, mapped, strict=True)]
+        return [_one(value, axes, place) for value, axes in zip(arguments, mapped, strict=True)]
 
-    return Programs(batched.source, batched.passes[-1], arguments, of)
+    return Programs(nest.source, nest.jaxpr, arguments, of)
 
 
-def _one(value: Any, level_axes: Sequence[int | None], place: tuple[int, ...]) -> Any:
-    for axis, index in zip(level_axes, place, strict=True):
+def _one(value: Any, axes: Sequence[int | None], place: tuple[int, ...]) -> Any:
+    for axis, index in zip(axes, place, strict=True):
         if axis is not None:
             value = value[(slice(None),) * (axis % value.ndim) + (index,)]
     return value
@@ -155,12 +157,12 @@ class _Replay:
                 return call(eqn.params["jaxpr"], operands)
             case "custom_jvp_call" | "custom_vjp_call":
                 return call(eqn.params["call_jaxpr"], operands)
-        assert not internals.sub_jaxprs(eqn) or eqn.primitive.name in _REDUCERS, eqn.primitive.name
+        assert not internals.sub_jaxprs(eqn) or eqn.primitive.name.startswith(_WHOLE), eqn.primitive.name
         results = eqn.primitive.bind(*operands, **eqn.params)
         return results if eqn.primitive.multiple_results else [results]
 
 
-_REDUCERS = ("scatter", "scatter-add", "scatter-mul", "reduce")  # their jaxpr is a formula, not a body
+_WHOLE = ("scatter", "reduce", "custom_linear_solve")  # run as they are: their bodies are not replayed
 
 
 def _scan(

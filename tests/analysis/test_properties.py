@@ -10,14 +10,13 @@ from hypothesis import HealthCheck, given, settings
 import explainer
 from explainer import lessons
 from explainer.report import Report
-from explainer.spec import Request
 from tests import oracle
 from tests.analysis import replay
 from tests.analysis.programs import requests
 
 # The same programs every time: a failure on one machine is a failure on all.
 RANDOM = settings(
-    max_examples=25,
+    max_examples=20,
     deadline=None,
     derandomize=True,
     database=None,
@@ -40,12 +39,12 @@ def test_outputs_of_random_programs_are_those_of_plain_vmap(request):
 @RANDOM
 @given(requests())
 def test_every_value_sits_where_the_report_says(request):
-    assert_claims_hold(request)
+    assert_claims_hold(explainer.explain(request, until="batch"))
 
 
 @pytest.mark.parametrize("lesson", MAPPED, ids=lambda lesson: lesson.id)
 def test_every_value_of_a_lesson_sits_where_the_report_says(lesson):
-    assert_claims_hold(lesson.request)
+    assert_claims_hold(explainer.explain(lesson.request, until="batch"))
 
 
 def assert_outputs_equal(report: Report, expected: object) -> None:
@@ -58,11 +57,10 @@ def assert_outputs_equal(report: Report, expected: object) -> None:
         np.testing.assert_allclose(np.asarray(leaf.preview, value.dtype), shown, rtol=1e-6)
 
 
-def assert_claims_hold(request: Request) -> None:
+def assert_claims_hold(report: Report) -> None:
     """Fails unless each value of the batched run, indexed as claimed, is that of the example's own run."""
-    report = explainer.explain(request, until="batch")
     assert report.failure is None, report.failure
-    programs = replay.programs(request)
+    programs = replay.programs(report)
     claims = replay.claims(report, programs.source)
     batched = replay.record(programs.batched, programs.source, programs.arguments)
     for value, array in batched.items():
@@ -80,5 +78,5 @@ def assert_claims_hold(request: Request) -> None:
 
 
 def _some(examples: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
-    """Returns the first example, the last, and one between."""
-    return sorted({examples[0], examples[len(examples) // 2], examples[-1]})
+    """Returns the first example, one between, and the last."""
+    return list(dict.fromkeys(examples[:1] + examples[len(examples) // 2 :][:1] + examples[-1:]))
