@@ -142,9 +142,9 @@ def _share() -> None:
             st.write(markup.markdown(str(error)))
             return
         st.query_params.from_dict({"r": word})
-        base = (st.context.url or "").split("?")[0]
+        base = (st.context.url or "").split("?")[0].rstrip("/")
         st.write("Copy this link; it opens the page with what stands in the fields now.")
-        st.code(f"{base.rstrip("/")}/?r={word}", language=None, wrap_lines=True)
+        st.code(f"{base}/?r={word}", language=None, wrap_lines=True)
 
 
 def _argument(row: ArgumentRow) -> None:
