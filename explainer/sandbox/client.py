@@ -112,6 +112,8 @@ def _attempt(
     child: Child | None = None
     try:
         while child is None:
+            if time.monotonic() - began > job.START_S:
+                raise Unavailable(f"no zygote could be made in {job.START_S:g} s")
             child = pool.take(limits, job.BEAT_S)
             yield _starting(partial, began, "starting a worker")
         return (yield from _follow(pool, child, partial, until))
