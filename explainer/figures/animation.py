@@ -71,8 +71,12 @@ def animation(report: Report) -> Animation | None:
     if nest is None:
         return None
     for width, height, rungs in TASTES:
+        before = None
         for limits in LADDER[:rungs]:
             cut = nest.cut(limits)
+            if cut == before:
+                continue
+            before = cut
             steps = _script(cut)
             movers = population(cut)
             if movers > MAX_MOVERS or len(steps) > MAX_FRAMES or movers * len(steps) > MAX_BYTES // 20:

@@ -20,14 +20,15 @@ def draw(nest: Nest, scene: Scene, frames: Sequence[Frame]) -> dict[str, object]
     """Returns the figure of a scene and its frames."""
     movers = troupes(nest, scene)
     static = list(_static_traces(nest, scene))
-    dynamic = _dynamic_traces(nest, scene, movers, frames[0])
+    waiting = [window(nest, scene, level, 0) for level in range(len(nest.loops))]
+    dynamic = _dynamic_traces(nest, waiting, movers, frames[0])
     numbers = list(range(len(static), len(static) + len(dynamic)))
     constant = len({frame.words for frame in frames}) == 1
     return {
         "data": static + dynamic,
         "layout": _layout(scene),
         "frames": [
-            {"name": str(number), "data": _states(nest, scene, movers, frame, constant), "traces": numbers}
+            {"name": str(number), "data": _states(nest, waiting, movers, frame, constant), "traces": numbers}
             for number, frame in enumerate(frames)
         ],
     }
@@ -112,11 +113,11 @@ def _cells(points: Sequence[tuple[int, int]], fill: str, line: bool = True) -> d
 
 
 def _dynamic_traces(
-    nest: Nest, scene: Scene, movers: Sequence[Troupe], first: Frame
+    nest: Nest, waiting: Sequence[tuple[Rect, ...]], movers: Sequence[Troupe], first: Frame
 ) -> list[dict[str, object]]:
     ids = [f"{troupe.array.key}.{troupe.level}.{at}" for troupe in movers for at in range(len(troupe.slot))]
     colours = [_mover_colour(nest, troupe) for troupe in movers for _ in troupe.slot]
-    states = _states(nest, scene, movers, first, False)
+    states = _states(nest, waiting, movers, first, False)
     cells = {
         **states[0],
         "type": "scatter",
@@ -159,9 +160,12 @@ def _inks(nest: Nest, movers: Sequence[Troupe], frame: Frame) -> list[str]:
 
 
 def _states(
-    nest: Nest, scene: Scene, movers: Sequence[Troupe], frame: Frame, constant: bool
+    nest: Nest, waiting: Sequence[tuple[Rect, ...]], movers: Sequence[Troupe], frame: Frame, constant: bool
 ) -> list[dict[str, object]]:
-    """Returns the changing fields of all dynamic traces; numbers that never change stay in the trace."""
+    """Returns the changing fields of all dynamic traces; numbers that never change stay in the trace.
+
+    `waiting` are the windows that stand, unseen, in for a level that shows none.
+    """
     cells: dict[str, object] = {
         "x": [x for x, _ in frame.points],
         "y": [y for _, y in frame.points],
@@ -170,13 +174,13 @@ def _states(
     }
     if not constant:
         cells["text"] = list(frame.words)
-    return [cells, *(_lines(nest, scene, frame, level) for level in range(len(nest.loops)))]
+    return [cells, *(_lines(waiting[level], frame, level) for level in range(len(nest.loops)))]
 
 
-def _lines(nest: Nest, scene: Scene, frame: Frame, level: int) -> dict[str, object]:
+def _lines(waiting: tuple[Rect, ...], frame: Frame, level: int) -> dict[str, object]:
     rects = frame.windows[level]
     colour = style.level_token(level) if rects else "$no"
-    shown = window(nest, scene, level, 0) if rects is None else rects
+    shown = waiting if rects is None else rects
     xs: list[int | None] = []
     ys: list[int | None] = []
     for rect in shown:

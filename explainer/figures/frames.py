@@ -160,6 +160,7 @@ class _Stage:
     cast: Sequence[Troupe]
     acts: list[_Act] = field(default_factory=list)
     windows: list[tuple[Rect, ...] | None] = field(default_factory=list)
+    known: dict[tuple[int, int | None], tuple[Rect, ...]] = field(default_factory=dict)  # windows made before
 
     def __post_init__(self) -> None:
         self.acts = [
@@ -262,7 +263,10 @@ class _Stage:
         self.windows = [None] * len(self.windows)
 
     def _window(self, level: int, position: int | None) -> tuple[Rect, ...]:
-        return window(self.nest, self.scene, level, position)
+        at = (level, position)
+        if at not in self.known:
+            self.known[at] = window(self.nest, self.scene, level, position)
+        return self.known[at]
 
     def _frame(self, step: Step) -> Frame:
         points: list[Point] = []

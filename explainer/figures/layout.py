@@ -91,7 +91,9 @@ def _grid(axes: Sequence[Sequence[int]]) -> Placement:
     ys, height, row_gaps = _run(rows, PITCH)
     xs, width, column_gaps = _run(columns, PITCH)
     cells = tuple((x + PITCH // 2, y + PITCH // 2) for y in ys for x in xs)
-    gaps = [Gap((x, height // 2), "⋯") for x in column_gaps] + [Gap((width // 2, y), "⋮") for y in row_gaps]
+    both = bool(row_gaps and column_gaps)  # then the marks keep to the edges, or they would meet
+    middle = (PITCH // 2, PITCH // 2) if both else (width // 2, height // 2)
+    gaps = [Gap((x, middle[1]), "⋯") for x in column_gaps] + [Gap((middle[0], y), "⋮") for y in row_gaps]
     rect = Rect(0, 0, max(width, PITCH), max(height, PITCH))
     return Placement(cells, (Sheet(tuple(range(len(cells))), rect),), tuple(gaps), rect.right, rect.bottom)
 
