@@ -74,13 +74,18 @@ def sample(sizes: list[int], most: int) -> list[tuple[int, ...]]:
 
 def example(program: Program, levels: tuple[Level, ...], place: tuple[int, ...]) -> list[Any]:
     """Returns all leaves as one example sees them: each mapped axis indexed away, outermost first."""
-    leaves = list(program.values())
+    leaves = [_on_host(value) for value in program.values()]
     for n, position in enumerate(axes.array_operands(program)):
         for level, number in zip(levels, place, strict=True):
             axis = level.inputs[n].index
             if axis is not None:
                 leaves[position] = leaves[position][(slice(None),) * axis + (number,)]
     return leaves
+
+
+def _on_host(value: Any) -> Any:
+    """Returns an array as NumPy's, whose indexing compiles nothing; keys and static values as they are."""
+    return np.asarray(value) if isinstance(value, jax.Array) and not values.is_key(value.dtype) else value
 
 
 def _single(program: Program) -> Callable[[list[Any]], Any]:

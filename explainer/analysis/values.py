@@ -35,7 +35,8 @@ def fill(spec: ShapeSpec, seed: int) -> jax.Array:
     if spec.dtype == "key":
         return jax.random.split(jax.random.key(seed), spec.size).reshape(spec.shape)
     dtype = _numpy_dtype(spec.dtype)
-    return jnp.asarray(_flat(spec, dtype, np.random.default_rng(seed)).reshape(spec.shape))
+    # device_put compiles nothing; jnp.asarray would
+    return jax.device_put(_flat(spec, dtype, np.random.default_rng(seed)).reshape(spec.shape))
 
 
 def _flat(spec: ShapeSpec, dtype: np.dtype, rng: np.random.Generator) -> np.ndarray:
