@@ -9,7 +9,7 @@ import pytest
 import explainer
 from explainer.spec import Argument, Request, Vmap
 from tests import oracle
-from tests.analysis.test_properties import assert_claims_hold, assert_outputs_equal
+from tests.analysis.agreement import assert_claims_hold, assert_outputs_equal
 
 
 @dataclass(frozen=True)
