@@ -28,21 +28,21 @@ def timing_figure(timing: Timing) -> dict[str, object]:
         "orientation": "h",
         "y": [name for name, _ in rows],
         "x": seconds,
-        "text": [duration(value) for value in seconds],
+        "text": [*(duration(value) for value in seconds[:4]), *([_steady(timing)] if len(rows) > 4 else [])],
         "textposition": "outside",
         "cliponaxis": False,
         "hoverinfo": "skip",
         "marker": {"color": ["$out" if name == "steady call" else "$L0" for name, _ in rows]},
     }
-    if timing.median is not None and timing.q1 is not None and timing.q3 is not None:
-        trace["error_x"] = {
-            "type": "data",
-            "symmetric": False,
-            "array": [0.0] * (len(rows) - 1) + [timing.q3 - timing.median],
-            "arrayminus": [0.0] * (len(rows) - 1) + [timing.median - timing.q1],
-            "color": "$ink",
-        }
     return {"data": [trace], "layout": _layout(len(rows))}
+
+
+def _steady(timing: Timing) -> str:
+    """Returns the median with its quartiles: 500 µs (quartiles 400 µs to 700 µs)."""
+    median = duration(max(timing.median or 0.0, 1e-9))
+    if timing.q1 is None or timing.q3 is None:
+        return median
+    return f"{median} (quartiles {duration(timing.q1)} to {duration(timing.q3)})"
 
 
 def duration(seconds: float) -> str:
@@ -57,7 +57,7 @@ def _layout(rows: int) -> dict[str, object]:
     return {
         "width": WIDTH,
         "height": rows * ROW + 40,
-        "margin": {"l": LEFT, "r": 90, "t": 8, "b": 32},
+        "margin": {"l": LEFT, "r": 120, "t": 8, "b": 32},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": style.SANS, "color": "$ink", "size": style.TITLE_TEXT},
