@@ -5,7 +5,7 @@ Session.draft ─▶ fields ─▶ Session.draft
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 import streamlit as st
@@ -71,6 +71,8 @@ def function(written: Margin) -> None:
             key="function",
             label="What is mapped",
             version=draft.version,
+            marks=written.function_marks,
+            for_code=written.function,
             single_line=True,
             label_visible=False,
             placeholder="f, jax.grad(f), lambda x: ...",
@@ -78,8 +80,11 @@ def function(written: Margin) -> None:
     state.draft = replace(state.draft, code=code, function=mapped)
 
 
-def arguments() -> None:
-    """Shows one row per argument: name, value, how it is filled, whether it goes by name."""
+def arguments(blamed: Collection[str]) -> None:
+    """Shows one row per argument: name, value, how it is filled, whether it goes by name.
+
+    The `blamed` ones are those that the last failure comes from.
+    """
     state = session.current()
     with st.container(horizontal=True, vertical_alignment="center", key="icons-arguments"):
         markup.heading("Arguments")
@@ -95,7 +100,7 @@ def arguments() -> None:
     if not state.draft.arguments:
         markup.show(markup.tag("div", "No arguments: the function is called with nothing.", "pg-note"))
     for row in state.draft.arguments:
-        _argument(row)
+        _argument(row, row.argument.name in blamed)
 
 
 def jax_code() -> None:
@@ -147,10 +152,11 @@ def _share() -> None:
         st.code(f"{base}/?r={word}", language=None, wrap_lines=True)
 
 
-def _argument(row: ArgumentRow) -> None:
+def _argument(row: ArgumentRow, blamed: bool) -> None:
     argument, uid = row.argument, row.uid
+    key = f"argument-{uid}-blamed" if blamed else f"argument-{uid}"
     name_key, value_key = seeded(f"name:{uid}", argument.name), seeded(f"value:{uid}", argument.value)
-    with st.container(horizontal=True, wrap=False, vertical_alignment="center", key=f"argument-{uid}"):
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center", key=key):
         name = st.text_input("Name", width=64, label_visibility="collapsed", key=name_key)
         value = st.text_input(
             f"Value of {markup.markdown(argument.name)}",

@@ -8,7 +8,7 @@ choosing an axis writes the text anew. Text no report understood leaves the cont
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 import streamlit as st
@@ -24,11 +24,15 @@ from explainer.ui.session import Known
 _SIDES = ("in", "out")
 _MOST_CONTROLS = 12  # leaves with a control of their own; beyond that the text is quicker
 _NAMES = "ijklmnopqrstuvwxyz"
+_FAULT = markup.tag("small", "see the error", "pg-bad")
 _NAMES_AND_SIZES = ("axis_name", "axis_size", "spmd_axis_name")
 
 
-def levels() -> None:
-    """Shows one row per level, outermost first, and a way to add one."""
+def levels(blamed: Collection[int]) -> None:
+    """Shows one row per level, outermost first, and a way to add one.
+
+    The `blamed` ones, counted without muted levels, are those that the last failure comes from.
+    """
     _read()
     rows = session.current().draft.levels
     with st.container(horizontal=True, vertical_alignment="center", key="icons-levels"):
@@ -46,7 +50,7 @@ def levels() -> None:
         markup.show(markup.tag("div", "No vmap: the function gets the whole arguments.", "pg-note"))
     active = 0
     for place, row in enumerate(rows):
-        _level(row, place, None if row.muted else active)
+        _level(row, place, None if row.muted else active, not row.muted and active in blamed)
         active += not row.muted
 
 
@@ -90,10 +94,10 @@ def _read() -> None:
         state.draft = drafts.set_level(state.draft, row.uid, replace(row.vmap, **texts))
 
 
-def _level(row: LevelRow, place: int, active: int | None) -> None:
+def _level(row: LevelRow, place: int, active: int | None, blamed: bool) -> None:
     uid = row.uid
     with st.container(key=f"level-{uid}-hue{'-off' if active is None else active % 4}"):
-        _head(row, place, active)
+        _head(row, place, active, blamed)
         if active is not None:
             with st.container(horizontal=True, key=f"axes-{uid}"):
                 _controls(row)
@@ -115,10 +119,10 @@ def _texts(row: LevelRow) -> None:
             )
 
 
-def _head(row: LevelRow, place: int, active: int | None) -> None:
+def _head(row: LevelRow, place: int, active: int | None, blamed: bool) -> None:
     uid, last = row.uid, len(session.current().draft.levels) - 1
     with st.container(horizontal=True, vertical_alignment="center", key=f"icons-{uid}"):
-        markup.show(_title(row, active))
+        markup.show(_title(row, active, blamed))
         _icon("arrow_upward", f"up:{uid}", "Move outwards", place == 0, drafts.swap_level, uid, -1)
         _icon("arrow_downward", f"down:{uid}", "Move inwards", place == last, drafts.swap_level, uid, 1)
         words = "Put this level back" if row.muted else "Leave this level out for now"
@@ -142,7 +146,7 @@ def _head(row: LevelRow, place: int, active: int | None) -> None:
         _icon("close", f"remove:{uid}", "Remove this level", False, drafts.remove_level, uid)
 
 
-def _title(row: LevelRow, active: int | None) -> markup.Html:
+def _title(row: LevelRow, active: int | None, blamed: bool) -> markup.Html:
     if active is None:
         return markup.tag(
             "div", markup.tag("span", "vmap", "pg-off") + markup.tag("small", "left out"), "pg-name"
@@ -150,6 +154,8 @@ def _title(row: LevelRow, active: int | None) -> markup.Html:
     known = session.current().known.get((row.uid, "in"))
     name = row.vmap.axis_name or _NAMES[active % len(_NAMES)]
     size = known.level.axis_size if known and known.text == row.vmap.in_axes else None
+    if blamed:
+        return markup.tag("div", markup.level(active, f"vmap {name}") + _FAULT, "pg-name")
     words = markup.tag("small", f"{size} example{'' if size == 1 else 's'}") if size is not None else ""
     return markup.tag("div", markup.level(active, f"vmap {name}") + words, "pg-name")
 

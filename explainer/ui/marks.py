@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from explainer.report import Equation, Report
+from explainer.report import Blame, Equation, Report
 from explainer.source import short_dtype
 from explainer.ui.editor import Hint, HintPart, Mark
 from explainer.ui.explanation import Explanation
@@ -19,18 +19,35 @@ _ASSIGNMENT = re.compile(r"\s*([A-Za-z_]\w*)\s*(?::[^=]+)?=[^=]")
 
 @dataclass(frozen=True, slots=True)
 class Margin:
-    """Hints and marks, and the code they were made for: they are not drawn beside other code."""
+    """Hints and marks, and the texts they were made for: they are not drawn beside other text.
+
+    `arguments` and `levels` are the names and places of the rows that a failure comes from.
+    """
 
     code: str = ""
     hints: tuple[Hint, ...] = ()
     marks: tuple[Mark, ...] = ()
+    function: str = ""
+    function_marks: tuple[Mark, ...] = ()
+    arguments: tuple[str, ...] = ()
+    levels: tuple[int, ...] = ()
 
 
 def of(shown: Explanation | None) -> Margin:
     """Returns what to write beside the code of an explanation."""
     if shown is None:
         return Margin()
-    return Margin(shown.request.code, _hints(shown.report), _marks(shown.report))
+    report, request = shown.report, shown.request
+    blame = report.failure.blame if report.failure else Blame()
+    return Margin(
+        code=request.code,
+        hints=_hints(report),
+        marks=_marks(report, "code"),
+        function=request.function,
+        function_marks=_marks(report, "function"),
+        arguments=blame.arguments,
+        levels=blame.levels,
+    )
 
 
 def _hints(report: Report) -> tuple[Hint, ...]:
@@ -67,10 +84,10 @@ def _hint(line: str, equation: Equation, names: Sequence[str]) -> tuple[HintPart
     return (start, HintPart(" ·"), *levels) if levels else (start,)
 
 
-def _marks(report: Report) -> tuple[Mark, ...]:
+def _marks(report: Report, source: str) -> tuple[Mark, ...]:
     failure = report.failure
     if failure is None:
         return ()
     words = (failure.explanation or failure.message).strip().splitlines() or [failure.error_type]
-    spans = [span for span in failure.blame.spans if span.source == "code"]
+    spans = [span for span in failure.blame.spans if span.source == source]
     return tuple(Mark(span.line, span.column, span.end_line, span.end_column, words[0]) for span in spans)

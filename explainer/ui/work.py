@@ -25,10 +25,11 @@ def warm_up() -> None:
 
 def fields() -> None:
     """Shows everything that can be edited."""
+    written = marks.of(session.current().latest)
     inputs.examples()
-    inputs.function(marks.of(session.current().latest))
-    inputs.arguments()
-    levels.levels()
+    inputs.function(written)
+    inputs.arguments(written.arguments)
+    levels.levels(written.levels)
     inputs.jax_code()
 
 

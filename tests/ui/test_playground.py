@@ -190,6 +190,13 @@ def test_an_error_keeps_the_last_picture_and_says_it_is_old(page):
     assert "before the error" not in html(page)
 
 
+def test_what_an_error_comes_from_is_marked_where_it_stands(page):
+    write(page, "in-text:3", "(None, 7)")
+    assert "see the error" in html(page)
+    write(page, "in-text:3", "(None, 0)")
+    assert "see the error" not in html(page)
+
+
 def test_a_tab_a_failed_run_never_reached_shows_the_last_good_one_as_old(page):
     page.session_state["tabs"] = "Output"
     run(page)
