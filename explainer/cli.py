@@ -37,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit code."""
     options = _parser().parse_args(argv)
     try:
+        _require_text(sys.argv[1:] if argv is None else argv)
         request = _request(options)
         report = _explain(request, options)
     except RequestError as error:
@@ -49,12 +50,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _write(report: Report, as_json: bool) -> int:
     """Prints the report; a reader that closed the pipe (`| head`) is no error."""
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    shown = to_json(report).decode() + "\n" if as_json else text.to_text(report, colour)
+    encoding = sys.stdout.encoding or "utf-8"
     try:
-        if as_json:
-            sys.stdout.write(to_json(report).decode() + "\n")
-        else:
-            colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-            sys.stdout.write(text.to_text(report, colour))
+        sys.stdout.write(shown.encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
@@ -76,6 +76,13 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise SystemExit(_usage_error(message))
+
+
+def _require_text(argv: Sequence[str]) -> None:
+    """Refuses bytes that are not UTF-8: Python passes them on as text that cannot be written anywhere."""
+    for word in argv:
+        if not word.isprintable() and any("\ud800" <= char <= "\udfff" for char in word):
+            raise RequestError(f"the argument {ascii(word)} is not UTF-8 text")
 
 
 def _usage_error(message: str) -> int:

@@ -133,7 +133,7 @@ def _levels(levels: tuple[Level, ...]) -> list[str]:
 
 def _mapped(leaf: MappedLeaf, unmapped: str) -> tuple[str, str, str]:
     axis = unmapped if leaf.axis is None else f"axis {leaf.axis}"
-    if leaf.axis is not None and leaf.axis < 0 and leaf.index is not None:
+    if leaf.index not in (None, leaf.axis):
         axis += f" (that is {leaf.index})"
     return leaf.path, _shape(leaf.dtype, leaf.shape), axis
 
@@ -199,12 +199,13 @@ def _check(check: Check | None) -> list[str]:
 def _timing(timing: Timing | None) -> list[str]:
     if timing is None:
         return []
-    rows = [
-        ("trace", seconds_text(timing.trace)),
-        ("lower", seconds_text(timing.lower)),
-        ("compile", seconds_text(timing.compile)),
-        ("first call", seconds_text(timing.first_call)),
-    ]
+    stages = (
+        ("trace", timing.trace),
+        ("lower", timing.lower),
+        ("compile", timing.compile),
+        ("first call", timing.first_call),
+    )
+    rows = [(name, seconds_text(seconds)) for name, seconds in stages if seconds is not None]
     if timing.median is not None:
         rows.append(("each call after it", _steady(timing)))
     return table(rows) + ([timing.note] if timing.note else [])

@@ -167,6 +167,8 @@ def test_a_request_file_and_stdin_give_the_same_report(tmp_path, capsys, monkeyp
         (["misspelt.json"], "misspelt.json has no field 'level': it takes code, function, arguments, levels"),
         (["deep.json"], "deep.json, levels[0] has no field 'axes': it takes in_axes, out_axes"),
         (["bytes.json"], "bytes.json is not UTF-8 text"),
+        (["functions.py:dist", "--arg", "\udcff"], "the argument '\\udcff' is not UTF-8 text"),
+        (["surrogate.json"], "surrogate.json is not a request: "),
     ],
 )
 def test_bad_usage_is_one_line_and_exit_code_2(source, capsys, tmp_path, argv, message):
@@ -174,6 +176,7 @@ def test_bad_usage_is_one_line_and_exit_code_2(source, capsys, tmp_path, argv, m
     (tmp_path / "wrong.json").write_text('{"code": 1}')
     (tmp_path / "misspelt.json").write_text('{"code": "", "level": []}')
     (tmp_path / "deep.json").write_text('{"levels": [{"axes": "0"}]}')
+    (tmp_path / "surrogate.json").write_text('{"code": "\\ud800"}')
     (tmp_path / "bytes.json").write_bytes(b"\xff\xfe")
     try:
         code = cli.main(argv)
@@ -198,6 +201,14 @@ def test_a_reader_that_stops_early_gets_no_traceback(source):
     command = f"'{sys.executable}' -m explainer {source}:dist {arguments} --json | head -c 1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert done.stderr == ""
+
+
+def test_a_terminal_without_unicode_gets_escapes(source, monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    command = [sys.executable, "-m", "explainer", f"{source}:dist", *PAIRWISE, "--until", "batch"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "sub \\u2192 " in done.stdout
 
 
 def test_help_is_complete(capsys):

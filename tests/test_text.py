@@ -120,6 +120,12 @@ def test_the_report_holds_the_line(line):
     assert line in text.to_text(REPORT).split("\n")
 
 
+def test_stages_that_were_not_reached_have_no_time():
+    assert text.to_text(Report(REQUEST, timing=Timing(0.5, 0.25))).endswith(
+        "Time\n  trace  500 ms\n  lower  250 ms\n"
+    )
+
+
 def test_an_empty_report_is_its_headline():
     assert text.to_text(Report(request=REQUEST)) == "vmap(vmap(dist))(X, Y)\n"
 
