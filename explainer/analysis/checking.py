@@ -103,7 +103,7 @@ def _single(program: Program) -> Callable[[list[Any]], Any]:
         now = [leaves[position] for position in arrays]
         try:
             return compiled(now)
-        except jax.errors.ConcretizationTypeError:
+        except _NEEDS_VALUES:
             return call(now, leaves)
 
     return single
@@ -125,6 +125,14 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "dtype") and values.is_key(value.dtype):
         return jax.random.key_data(value)
     return value
+
+
+_NEEDS_VALUES = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+    jax.errors.NonConcreteBooleanIndexError,
+)
 
 
 class _Worst:

@@ -1,0 +1,287 @@
+"""Bad input: the stage that fails, what is said, who is blamed, and what stays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from explainer import Argument, Request, Vmap, explain
+from explainer.analysis import pipeline
+
+DIST = "def dist(x, y):\n    return jnp.sqrt(jnp.sum((x - y) ** 2))\n"
+XY = (Argument("X", "f32[3,2]"), Argument("Y", "f32[4,2]"))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A bad request: where it fails, words of the explanation, and the source text blamed by a span."""
+
+    name: str
+    request: Request
+    stage: str
+    error: str
+    says: tuple[str, ...]
+    blames: str = ""
+
+
+def one(code: str, value: str = "f32[4]", in_axes: str = "0", **level: str) -> Request:
+    """Returns a request for `f(x)` under one level."""
+    return Request(code, "f", (Argument("x", value),), (Vmap(in_axes, **level),))
+
+
+CASES = (
+    Case("empty editor", Request(), "parse", "RequestError", ("No function is named",)),
+    Case(
+        "syntax error", one("def f(x:\n  return x"), "parse", "SyntaxError", ("Line 1", "never closed"), "("
+    ),
+    Case(
+        "unknown name",
+        one("def f(x): return x + foo"),
+        "trace",
+        "NameError",
+        ("'foo' is not defined",),
+        "foo",
+    ),
+    Case(
+        "near name", one("def f(x): return jmp.sin(x)"), "trace", "NameError", ("Did you mean 'jnp'",), "jmp"
+    ),
+    Case("unicode name", one("def f(数): return 数 + ψ"), "trace", "NameError", ("'ψ' is not defined",), "ψ"),
+    Case(
+        "unknown function",
+        Request("", "g", (), ()),
+        "parse",
+        "NameError",
+        ("'g' is not defined in function",),
+        "g",
+    ),
+    Case(
+        "not a function",
+        Request("f = 3", "f", (), ()),
+        "parse",
+        "RequestError",
+        ("f is a int, not a function",),
+    ),
+    Case("no value", one("def f(x): return x", " "), "parse", "RequestError", ("x has no value",)),
+    Case("bad spec", one("def f(x): return x", "f32[4,a]"), "parse", "SpecError", ("x is f32[4,a]", "'a'")),
+    Case(
+        "bad dtype",
+        one("def f(x): return x", "f33[4]"),
+        "parse",
+        "NameError",
+        ("'f33'", "as in f32[3,2]"),
+        "f33",
+    ),
+    Case(
+        "one argument too many",
+        Request("def f(x): return x", "f", (Argument("x", "f32[4]"), Argument("y", "f32[4]")), (Vmap(),)),
+        "trace",
+        "TypeError",
+        ("f(x) is called with (x, y)", "too many positional arguments"),
+    ),
+    Case(
+        "axis out of range",
+        one("def f(x): return x", "f32[4]", "1"),
+        "trace",
+        "ValueError",
+        ("x is f32[4] here", "no axis 1", "0, -1, or None"),
+    ),
+    Case(
+        "axis out of range inside",
+        Request(DIST, "dist", XY, (Vmap("(0, None)"), Vmap("(1, 0)"))),
+        "trace",
+        "ValueError",
+        ("vmap over j", "Inside vmap over i", "X is f32[2] here"),
+    ),
+    Case(
+        "sizes differ",
+        Request(DIST, "dist", XY, (Vmap("(0, 0)"),)),
+        "trace",
+        "ValueError",
+        ("3: X f32[3,2] axis 0", "4: Y f32[4,2] axis 0"),
+    ),
+    Case(
+        "axis_size differs",
+        one("def f(x): return x", axis_size="5"),
+        "trace",
+        "ValueError",
+        ("4: x f32[4] axis 0", "5: axis_size"),
+    ),
+    Case(
+        "nothing mapped",
+        one("def f(x): return x", in_axes="None"),
+        "trace",
+        "ValueError",
+        ("every argument is None",),
+    ),
+    Case(
+        "True as an axis",
+        one("def f(x): return x", in_axes="True"),
+        "trace",
+        "TypeError",
+        ("True is not an axis",),
+    ),
+    Case(
+        "too few entries",
+        Request(DIST, "dist", XY, (Vmap("(0,)"),)),
+        "trace",
+        "ValueError",
+        ("It has 1 entries, but 2 positional arguments", "(X, Y)"),
+    ),
+    Case(
+        "number mapped",
+        one("def f(x): return x", "3"),
+        "trace",
+        "ValueError",
+        ("x is the Python value 3", "set it to None"),
+    ),
+    Case(
+        "keyword number mapped",
+        Request("def f(*, s): return s", "f", (Argument("s", "3", keyword=True),), (Vmap(),)),
+        "trace",
+        "ValueError",
+        ("every keyword argument over axis 0", "partial(f, s=...)"),
+    ),
+    Case(
+        "not arrays",
+        one("def f(x): return 'a'"),
+        "trace",
+        "TypeError",
+        ("what it returned is not made of arrays",),
+    ),
+    Case(
+        "python if",
+        one("def f(x):\n    if x > 0:\n        return x\n    return -x"),
+        "trace",
+        "TracerBoolConversionError",
+        ("`x > 0`", "jnp.where or lax.cond"),
+        "x > 0",
+    ),
+    Case(
+        "boolean mask",
+        one("def f(x): return x[x > 0]", "f32[4,3]"),
+        "trace",
+        "NonConcreteBooleanIndexError",
+        ("jnp.where(mask",),
+        "x[x > 0]",
+    ),
+    Case(
+        "numpy inside",
+        one("def f(x): return np.sin(x)"),
+        "trace",
+        "TracerArrayConversionError",
+        ("Use jnp instead of np",),
+        "np.sin(x)",
+    ),
+    Case(
+        "shapes that do not fit",
+        Request(
+            "def f(x, y):\n    return jnp.dot(x, y)",
+            "f",
+            (Argument("x", "f32[4,3]"), Argument("y", "f32[4,5]")),
+            (Vmap(),),
+        ),
+        "trace",
+        "TypeError",
+        ("x f32[3], y f32[5]", "`jnp.dot(x, y)`"),
+        "jnp.dot(x, y)",
+    ),
+    Case(
+        "unbound axis name",
+        one("def f(x): return lax.psum(x, 'i')"),
+        "trace",
+        "NameError",
+        ("No level here has an axis_name",),
+        "lax.psum(x, 'i')",
+    ),
+    Case(
+        "out_axes None on a mapped output",
+        Request(DIST, "dist", XY, (Vmap("(0, None)", out_axes="None"), Vmap("(None, 0)"))),
+        "batch",
+        "ValueError",
+        ("vmap over i", "out_axes=None", "out f32[4]", "0 to 1"),
+    ),
+    Case(
+        "out_axes out of range",
+        Request(DIST, "dist", XY, (Vmap("(0, None)"), Vmap("(None, 0)", out_axes="1"))),
+        "batch",
+        "ValueError",
+        ("vmap over j", "out_axes=1", "out f32[]"),
+    ),
+    Case(
+        "exit", one("import sys\nsys.exit(3)\n"), "parse", "SystemExit", ("ended the program",), "sys.exit(3)"
+    ),
+    Case(
+        "print flood",
+        one("def f(x):\n    while True:\n        print('more')\n"),
+        "trace",
+        "LimitError",
+        ("printed more than 20,000 characters",),
+        "print('more')",
+    ),
+    Case(
+        "raises in the code",
+        one("def g():\n    raise RuntimeError('mine')\ng()"),
+        "parse",
+        "RuntimeError",
+        ("mine",),
+        "raise RuntimeError('mine')",
+    ),
+)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_failure_says_what_where_and_what_to_do(case: Case):
+    report = explain(case.request, until="batch")
+    failure = report.failure
+    assert failure is not None
+    assert (failure.stage, failure.error_type) == (case.stage, case.error)
+    for words in case.says:
+        assert words in failure.explanation
+    assert failure.message
+    if case.blames:
+        assert case.blames in {_text(case.request, span) for span in failure.blame.spans}
+    statuses = {stage.name: stage.status for stage in report.stages}
+    assert statuses[case.stage] == "failed"
+    assert statuses["time"] == "skipped"
+
+
+def _text(request: Request, span) -> str:
+    text = request.code if span.source == "code" else request.function
+    if span.source.startswith("argument"):
+        text = next(a.value for a in request.arguments if span.source == f"argument {a.name}")
+    lines = text.splitlines()[span.line - 1 : span.end_line]
+    lines[-1] = lines[-1][: span.end_column]
+    lines[0] = lines[0][span.column :]
+    return "\n".join(lines)
+
+
+def test_the_message_is_the_one_plain_jax_prints():
+    def dist(x, y):
+        return jnp.sqrt(jnp.sum((x - y) ** 2))
+
+    with pytest.raises(ValueError) as plain:
+        jax.vmap(dist)(jnp.ones((3, 2)), jnp.ones((4, 2)))
+    failure = explain(Request(DIST, "dist", XY, (Vmap("0"),)), until="batch").failure
+    assert failure is not None
+    assert failure.message == str(plain.value)
+
+
+def test_shapes_of_outer_levels_survive_a_failure_further_in():
+    report = explain(Request(DIST, "dist", XY, (Vmap("(0, None)"), Vmap("(1, 0)"))))
+    assert [leaf.shape for leaf in report.levels[0].inputs] == [(3, 2), (4, 2)]
+    assert [leaf.shape for leaf in report.levels[1].inputs] == [(2,), (4, 2)]
+    assert [leaf.index for leaf in report.levels[1].inputs] == [None, 0]
+
+
+def test_a_run_that_does_not_fit_in_memory_is_traced_and_compiled_but_not_started():
+    request = one("def f(x): return x * 2", "f32[100000,10000]")
+    report = pipeline.explain(request, limits=pipeline.RunLimits(memory_bytes=10**9))
+    failure = report.failure
+    assert failure is not None
+    assert (failure.stage, failure.limit) == ("run", "memory")
+    assert "8.0 GB" in failure.explanation and "the limit is 1.0 GB" in failure.explanation
+    assert report.equations[0].outputs[0].batched_shape == (100000, 10000)
+    assert report.timing is not None and report.timing.compile is not None
