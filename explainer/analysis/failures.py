@@ -119,8 +119,12 @@ def _unknown_name(scene: Scene) -> Told:
         return None
     where = f" in {span.source}" if span.source != "code" else ""
     said = f"{error.name!r} is not defined{where}."
-    known = [*PREDEFINED, *(a.name for a in scene.request.arguments), *vars(builtins)]
-    near = next(iter(difflib.get_close_matches(error.name, known, n=1, cutoff=0.75)), None)
+    ours = [*PREDEFINED, *(a.name for a in scene.request.arguments)]
+    guesses = [
+        *difflib.get_close_matches(error.name, ours),
+        *difflib.get_close_matches(error.name, vars(builtins)),
+    ]
+    near = next(iter(guesses), None)
     if near is not None:
         said += f" Did you mean {near!r}?"
     elif near_dtype(error.name) is not None and error.name[:1] in "bfiuc" and error.name[1:].isdigit():
