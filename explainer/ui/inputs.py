@@ -167,9 +167,9 @@ def _argument(row: ArgumentRow, blamed: bool) -> None:
         _fill(uid, value or "")
         by_name = st.checkbox("kw", key=f"keyword:{uid}", value=argument.keyword)
         st.button(
-            "",
+            "Remove this argument",
             icon=":material/close:",
-            key=f"drop:{uid}",
+            key=f"icon:drop:{uid}",
             type="tertiary",
             help="Remove this argument",
             on_click=_edit,

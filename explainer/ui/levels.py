@@ -123,27 +123,27 @@ def _head(row: LevelRow, place: int, active: int | None, blamed: bool) -> None:
     uid, last = row.uid, len(session.current().draft.levels) - 1
     with st.container(horizontal=True, vertical_alignment="center", key=f"icons-{uid}"):
         markup.show(_title(row, active, blamed))
-        _icon("arrow_upward", f"up:{uid}", "Move outwards", place == 0, drafts.swap_level, uid, -1)
-        _icon("arrow_downward", f"down:{uid}", "Move inwards", place == last, drafts.swap_level, uid, 1)
+        _icon("arrow_upward", f"icon:up:{uid}", "Move outwards", place == 0, drafts.swap_level, uid, -1)
+        _icon("arrow_downward", f"icon:down:{uid}", "Move inwards", place == last, drafts.swap_level, uid, 1)
         words = "Put this level back" if row.muted else "Leave this level out for now"
         _icon(
             "visibility_off" if row.muted else "visibility",
-            f"mute:{uid}",
+            f"icon:mute:{uid}",
             words,
             False,
             drafts.mute_level,
             uid,
         )
         st.button(
-            "",
+            "Names and sizes",
             icon=":material/tune:",
-            key=f"names:{uid}",
+            key=f"icon:names:{uid}",
             type="tertiary",
             help="axis_name, axis_size, spmd_axis_name",
             on_click=_advanced,
             args=(uid,),
         )
-        _icon("close", f"remove:{uid}", "Remove this level", False, drafts.remove_level, uid)
+        _icon("close", f"icon:remove:{uid}", "Remove this level", False, drafts.remove_level, uid)
 
 
 def _title(row: LevelRow, active: int | None, blamed: bool) -> markup.Html:
@@ -162,7 +162,7 @@ def _title(row: LevelRow, active: int | None, blamed: bool) -> markup.Html:
 
 def _icon(icon: str, key: str, words: str, disabled: bool, change: Callable[..., Draft], *args: int) -> None:
     st.button(
-        "", icon=f":material/{icon}:", key=key, help=words, disabled=disabled, type="tertiary",
+        words, icon=f":material/{icon}:", key=key, help=words, disabled=disabled, type="tertiary",
         on_click=_edit, args=(change, *args),
     )  # fmt: skip
 

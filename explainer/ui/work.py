@@ -71,11 +71,19 @@ def follow(shown: Explanation) -> None:
     if not shown.finished and running is not None:
         while not running.done:
             running.step()
-            _status(running.report or shown.report, running.seconds, shown)
+            report = running.report or shown.report
+            _status(report, running.seconds, shown)
+            if _more_to_see(shown.report, report):
+                st.rerun()
         _finish(running.explanation())
         st.rerun()
     elif state.outdated:
         st.rerun()
+
+
+def _more_to_see(drawn: Report, report: Report) -> bool:
+    """Tells when a run has reached what the page shows nothing of yet: its equations, its values."""
+    return (bool(report.equations), bool(report.outputs)) > (bool(drawn.equations), bool(drawn.outputs))
 
 
 def _status(report: Report, seconds: float | None, shown: Explanation) -> None:

@@ -27,7 +27,9 @@ def test_html_is_escaped_everywhere(text):
         assert "<img" not in each
 
 
-@pytest.mark.parametrize("text", ["**bold**", "[a](http://b)", "`x`", ":material/add:", ":red[x]", "$x$", "<b>", "# a"])
+@pytest.mark.parametrize(
+    "text", ["**bold**", "[a](http://b)", "`x`", ":material/add:", ":red[x]", "$x$", "<b>", "# a"]
+)
 def test_markdown_is_escaped(text):
     shown = markup.markdown(text)
     assert all(shown[at - 1] == "\\" for at, character in enumerate(shown) if character in "*[]()`:$<>#_")

@@ -144,24 +144,24 @@ def test_levels_are_added_swapped_muted_and_removed(page):
     def asked() -> list[str]:
         return [level.in_axes for level in page.session_state["session"].draft.request().levels]
 
-    click(page, "down:2")
+    click(page, "icon:down:2")
     assert axes(page) == asked() == ["(None, 0)", "(0, None)"]
-    click(page, "mute:2")
+    click(page, "icon:mute:2")
     assert asked() == ["(None, 0)"]
     assert axes(page) == ["(None, 0)", "(0, None)"]
-    click(page, "mute:2")
+    click(page, "icon:mute:2")
     assert asked() == ["(None, 0)", "(0, None)"]
     click(page, "add-level")
     assert axes(page) == asked() == ["(None, 0)", "(0, None)", "0"]
-    click(page, "remove:2")
+    click(page, "icon:remove:2")
     assert axes(page) == asked() == ["(None, 0)", "0"]
 
 
 def test_names_and_sizes_of_a_level_reach_the_request(page, fake):
-    click(page, "names:2")
+    click(page, "icon:names:2")
     write(page, "axis_name:2", "rows")
     assert fake.requests[-1].levels[0] == Vmap("(0, None)", axis_name="rows")
-    click(page, "names:2")
+    click(page, "icon:names:2")
     assert "vmap rows" in html(page)
 
 
@@ -174,7 +174,7 @@ def test_arguments_are_added_filled_and_removed(page, fake):
     page.checkbox(key="keyword:4").check()
     run(page)
     assert fake.requests[-1].arguments[2].keyword
-    click(page, "drop:4")
+    click(page, "icon:drop:4")
     assert page.session_state["session"].draft.request() == EUCLID
 
 
