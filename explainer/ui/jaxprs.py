@@ -20,7 +20,7 @@ def jaxprs(report: Report) -> None:
     chosen = titles[-1] if titles else None
     if len(titles) > 1:
         chosen = st.segmented_control(
-            "Batched by", titles, default=titles[-1], key=f"jaxpr-level-{len(titles)}", required=True
+            "Batched by", titles, default=titles[-1], key=f"jaxpr of {titles}", required=True
         )
     left, right = st.columns(2)
     with left:

@@ -25,6 +25,7 @@ _SIDES = ("in", "out")
 _MOST_CONTROLS = 12  # leaves with a control of their own; beyond that the text is quicker
 _NAMES = "ijklmnopqrstuvwxyz"
 _FAULT = markup.tag("small", "see the error", "pg-bad")
+_MOST_AXES = 12  # axes a control offers
 _NAMES_AND_SIZES = ("axis_name", "axis_size", "spmd_axis_name")
 
 
@@ -186,7 +187,9 @@ def _control(uid: int, side: str, number: int, leaf: MappedLeaf, known: Known, u
     axis = known.axes[number]
     template = known.level.in_template if side == "in" else known.level.out_template
     has_hole = any(number in axes.holes(part) for part in template.parts)
-    offered = [str(choice) for choice in axes.choices(len(leaf.shape), axis, shared=side == "in")]
+    offered = [
+        str(choice) for choice in axes.choices(min(len(leaf.shape), _MOST_AXES), axis, shared=side == "in")
+    ]
     key = f"axis:{side}:{uid}:{number}"
     st.session_state[key] = str(axis)
     path = leaf.path if len(leaf.path) <= 24 else f"…{leaf.path[-23:]}"

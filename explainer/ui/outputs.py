@@ -17,6 +17,8 @@ from explainer.ui.markup import Html, escape, join, tag
 Block: TypeAlias = "Sequence[Block] | float | str | None"
 """Nested lists of values, as a report holds them."""
 
+_MOST_CHARTS = 6  # leaves with a heatmap
+_MOST_LEAVES = 40
 _MOST_SLABS = 6
 _MOST_ENTRIES = 12
 
@@ -25,13 +27,16 @@ def outputs(report: Report) -> None:
     """Shows every output leaf with its statistics and values."""
     if report.check is not None:
         markup.show(_check(report.check))
-    for number, leaf in enumerate(report.outputs):
+    for number, leaf in enumerate(report.outputs[:_MOST_LEAVES]):
         markup.show(_head(leaf))
         markup.show(_facts(leaf))
-        if leaf.shape and leaf.preview is not None:
+        if leaf.shape and leaf.preview is not None and number < _MOST_CHARTS:
             player.chart(style.resolve(heatmap.output_figure(leaf), player.theme()), f"heatmap-{number}")
         with st.expander("Values as text", expanded=not leaf.shape):
             markup.show(_values(leaf))
+    if len(report.outputs) > _MOST_LEAVES:
+        left_out = len(report.outputs) - _MOST_LEAVES
+        markup.show(tag("p", escape(f"{left_out:,} more outputs are not shown."), "pg-note"))
 
 
 def _check(check: Check) -> Html:

@@ -45,7 +45,7 @@ def status(report: Report, seconds: float | None, cancelled: float | None) -> Ht
     """Returns the status line; `seconds` since the start while the run goes on."""
     steps = tag("span", markup.join(_step(report, name, seconds) for name in STAGES), "pg-steps")
     parts = (steps, _elapsed(seconds, cancelled), _verdict(report), _device(report), _isolation(report))
-    return tag("div", markup.join(parts), "pg-status", role="status")
+    return tag("div", markup.join(parts), "pg-status")
 
 
 def _nothing(shown: Explanation) -> Html:

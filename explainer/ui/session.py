@@ -64,7 +64,7 @@ def current() -> Session:
 def load(request: Request, lesson: str | None) -> None:
     """Puts another request into the fields; the text that stood there can be brought back."""
     state = current()
-    if state.draft.request() != state.opened:
+    if state.lesson is None or state.draft.request() != state.opened:
         state.undo, state.undo_lesson = state.draft, state.lesson
     state.draft = drafts.replaced(state.draft, request)
     state.opened, state.lesson, state.message = request, lesson, ""

@@ -8,6 +8,8 @@ from explainer.report import Leaf, Level, MappedLeaf, Report
 from explainer.ui import markup
 from explainer.ui.markup import Html, escape, tag
 
+_MOST = 300  # rows
+
 
 def shapes(report: Report) -> None:
     """Shows the table: X (i:3, 2) | inside vmap i (2,) | ... ; outputs the other way round."""
@@ -22,7 +24,9 @@ def shapes(report: Report) -> None:
         if argument.static is not None
     ]
     rows += [_output(number, leaf, report) for number, leaf in enumerate(_outputs(report))]
-    markup.show(markup.table(head, rows))
+    markup.show(markup.table(head, rows[:_MOST]))
+    if len(rows) > _MOST:
+        markup.show(tag("p", escape(f"{len(rows) - _MOST:,} more arrays are not shown."), "pg-note"))
     markup.show(
         tag(
             "p",
