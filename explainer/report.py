@@ -8,6 +8,7 @@ found stays. Dtypes carry NumPy's names (`float32`), shapes are tuples of ints.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -334,7 +335,7 @@ class Report:
 
 def to_json(report: Report) -> bytes:
     """Returns the Report as JSON; nan and infinities become null (see nan_count, inf_count)."""
-    return msgspec.json.encode(report)
+    return _encoded(msgspec.json.encode, report)
 
 
 def from_json(data: bytes) -> Report:
@@ -344,9 +345,27 @@ def from_json(data: bytes) -> Report:
 
 def to_msgpack(report: Report) -> bytes:
     """Returns the Report as MessagePack, lossless."""
-    return msgspec.msgpack.encode(report)
+    return _encoded(msgspec.msgpack.encode, report)
 
 
 def from_msgpack(data: bytes) -> Report:
     """Reads a Report back; raises msgspec.ValidationError on anything else."""
     return msgspec.msgpack.decode(data, type=Report)
+
+
+def _encoded(encode: Callable[[Any], bytes], report: Report) -> bytes:
+    try:
+        return encode(report)
+    except UnicodeEncodeError:  # the user's code printed or raised half a surrogate pair
+        return encode(_clean(msgspec.to_builtins(report)))
+
+
+def _clean(value: object) -> object:
+    """Replaces what is not text in any string of nested plain data."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, dict):
+        return {_clean(key): _clean(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_clean(item) for item in value]
+    return value

@@ -54,11 +54,21 @@ def size(program: Program, k: int, avals: Avals) -> int | None:
     return None
 
 
+def fits(program: Program, level: ParsedLevel) -> bool:
+    """Tells whether a level's in_axes is a tree prefix of the arguments."""
+    try:
+        leaf_axes(program, level)
+    except (ValueError, TypeError):  # the trace of the nest raises the same, and is reported
+        return False
+    return True
+
+
 def array_axes(program: Program, level: ParsedLevel) -> tuple[int | None, ...] | None:
     """Returns the axis of each array leaf; None where the spec does not fit the arguments."""
-    try:
-        flat = leaf_axes(program, level)
-    except (ValueError, TypeError):  # the trace of the nest raises the same, and is reported
+    if not fits(program, level):
+        return None
+    flat = leaf_axes(program, level)
+    if any(axis is not None and type(axis) is not int for axis in flat):  # True, "a", 1.5
         return None
     return tuple(flat[position] for position in array_operands(program))
 

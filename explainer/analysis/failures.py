@@ -100,7 +100,7 @@ def _unknown_name(scene: Scene) -> Told:
     ours = [*PREDEFINED, *(a.name for a in scene.request.arguments)]
     guesses = [
         *difflib.get_close_matches(error.name, ours),
-        *difflib.get_close_matches(error.name, vars(builtins)),
+        *difflib.get_close_matches(error.name, vars(builtins), cutoff=0.75),
     ]
     near = next(iter(guesses), None)
     if near is not None:
@@ -193,7 +193,7 @@ def _not_arrays(scene: Scene) -> Told:
     program, nest = scene.program, scene.nest
     if scene.stage != "trace" or program is None or nest is None or not isinstance(scene.error, TypeError):
         return None
-    if len(nest.avals) <= len(program.levels) or scene.sources.of_error(scene.error) is not None:
+    if not nest.returned:
         return None
     return (
         f"{program.name} ran for one example, but what it returned is not made of arrays. "
@@ -229,7 +229,7 @@ def _otherwise(scene: Scene) -> tuple[str, Blame]:
     if scene.stage != "trace" or program is None or nest is None or not nest.avals:
         return f"The {scene.stage} stage failed{at}: {message}", Blame()
     return (
-        f"{program.name} cannot be called on one example{at}. For one example it is handed "
+        f"{program.name} cannot be called on one example{at}: {message.rstrip('.')}. It is handed "
         f"{misfits.handed(program, nest)}. If a shape is not what you meant, change in_axes; "
         "otherwise the function itself must change.",
         Blame(),

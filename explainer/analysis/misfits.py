@@ -79,7 +79,7 @@ def _level_title(program: Program, k: int) -> str:
 def _unfit_spec(scene: Scene, k: int) -> Told:
     program, _ = _known(scene)
     level = program.levels[k]
-    if axes.array_axes(program, level) is not None:
+    if axes.fits(program, level):
         return None
     takes = [a.name for a in program.arguments if not a.keyword]
     said = f"{_level_title(program, k)}: in_axes={level.text.in_axes} does not fit the arguments "

@@ -137,7 +137,9 @@ def find_function(request: Request, namespace: dict[str, Any]) -> Callable[..., 
         raise RequestError("No function is named: write the name of the function to map.", "function")
     function = _evaluate(request.function, "function", namespace)
     if not callable(function):
-        raise RequestError(f"{request.function} is a {type(function).__name__}, not a function.", "function")
+        raise RequestError(
+            f"{request.function} is not a function: its type is {type(function).__name__}.", "function"
+        )
     return function
 
 

@@ -23,6 +23,7 @@ class Sources:
     def __init__(self, request: Request) -> None:
         texts = {"<code>": request.code, "<function>": request.function.strip()}
         texts |= {f"<argument {a.name}>": a.value.strip() for a in request.arguments}
+        texts |= {f"<{place}>": text for place, text in _level_texts(request)}
         self._lines: Mapping[str, list[str]] = {name: text.splitlines() for name, text in texts.items()}
         # by id: hashing a code object reads all of its bytecode; `_kept` keeps the ids from being reused
         self._kept: list[types.CodeType] = []
@@ -92,6 +93,15 @@ class Sources:
         if (end_line, end_column) <= (line, column):
             end_line, end_column = line, column + 1
         return Span(line, column, end_line, end_column, (error.filename or "<code>")[1:-1])
+
+
+def _level_texts(request: Request) -> Iterator[tuple[str, str]]:
+    """Lists ("in_axes of level 0", its text), ... as the parser names them."""
+    for number, level in enumerate(request.levels):
+        for name in ("in_axes", "out_axes", "axis_name", "axis_size", "spmd_axis_name"):
+            text = getattr(level, name)
+            if text is not None:
+                yield f"{name} of level {number}", text.strip()
 
 
 def _characters(lines: list[str], line: int, column: int) -> int:

@@ -34,6 +34,7 @@ class Nest:
     kept: tuple[int, ...]  # positions of arrays kept concrete, because the function needs their values
     avals: list[Avals] = field(default_factory=list)
     outputs: dict[int, Any] = field(default_factory=dict)
+    returned: bool = False  # the function came back from its call on one example
     source: Instrumented | None = None  # the per-example program; None while it was not traced
     jaxpr: ClosedJaxpr | None = None  # the whole nest, probes inside; None when a level failed
     error: Exception | None = None
@@ -77,7 +78,9 @@ def _example(program: Program, nest: Nest, leaves: list[Any]) -> Any:
 
     def fun(*example: Any) -> Any:
         args, kwargs = axes.rebuild(program, nest.traced, example, _others(program, nest))
-        return program.function(*args, **kwargs)
+        result = program.function(*args, **kwargs)
+        nest.returned = True
+        return result
 
     with internals.as_if_unnamed():
         jaxpr, result = jax.make_jaxpr(fun, return_shape=True)(*map(internals.aval, here))

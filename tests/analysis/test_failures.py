@@ -62,7 +62,7 @@ CASES = (
         Request("f = 3", "f", (), ()),
         "parse",
         "RequestError",
-        ("f is a int, not a function",),
+        ("f is not a function: its type is int",),
     ),
     Case("no value", one("def f(x): return x", " "), "parse", "RequestError", ("x has no value",)),
     Case("bad spec", one("def f(x): return x", "f32[4,a]"), "parse", "SpecError", ("x is f32[4,a]", "'a'")),
