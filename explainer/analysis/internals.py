@@ -20,7 +20,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from unittest import mock
 
 import jax
 from jax._src import core, source_info_util
@@ -314,24 +313,33 @@ class Printed:
         return atom.pretty_print(self.context)
 
 
-def print_jaxpr(closed: ClosedJaxpr) -> Printed:
-    """Prints a tagged jaxpr; the tags are read off JAX's own name stack annotations and removed."""
+class _Context(core.JaxprPpContext):
+    """JAX's own printing context; JAX makes it inside, so the last one made is kept for its names."""
+
     made: list[core.JaxprPpContext] = []
 
-    class Context(core.JaxprPpContext):  # JAX makes its context inside: keep hold of it for the names
-        def __init__(self, *args: Any) -> None:
-            super().__init__(*args)
-            made.append(self)
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.made.append(self)
 
-    with _printing, mock.patch.object(core, "JaxprPpContext", Context):
-        annotated = closed.pretty_print(use_color=False, name_stack=True)
+
+def print_jaxpr(closed: ClosedJaxpr) -> Printed:
+    """Prints a tagged jaxpr; the tags are read off JAX's own name stack annotations and removed."""
+    with _printing:
+        original, core.JaxprPpContext = core.JaxprPpContext, _Context
+        try:
+            annotated = closed.pretty_print(use_color=False, name_stack=True)
+        finally:
+            core.JaxprPpContext = original
+        context = _Context.made.pop(0)
+        _Context.made.clear()
     lines: list[str] = []
     tags: list[tuple[int, int] | None] = []
     for line in annotated.split("\n"):
         found = _TAG.findall(line)
         tags.append((int(found[-1][0]), int(found[-1][1])) if found else None)
         lines.append(_ANNOTATION.sub("", line))
-    return Printed("\n".join(lines), tuple(tags), made[0])
+    return Printed("\n".join(lines), tuple(tags), context)
 
 
 def frames(eqn: JaxprEqn) -> Iterator[tuple[Any, int]]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import importlib.metadata
 import os
 import platform
 import time
@@ -19,6 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import jax
+import jaxlib.version
 
 from explainer.analysis import axes, batching, capture, checking, failures, parsing, running, tracing, values
 from explainer.analysis.parsing import Program
@@ -59,9 +59,7 @@ class _Run:
         self.emit = emit
         self.limits = limits
         self.sources = Sources(request)
-        environment = Environment(
-            jax.__version__, importlib.metadata.version("jaxlib"), platform.python_version()
-        )
+        environment = Environment(jax.__version__, jaxlib.version.__version__, platform.python_version())
         self.report = Report(request, environment=environment)
         self.program: Program | None = None
         self.nest: Nest | None = None

@@ -5,6 +5,7 @@ ShapeSpec ──▶ fill ──▶ array ──▶ leaf ──▶ Report
 
 from __future__ import annotations
 
+import functools
 from math import prod
 from typing import Any
 
@@ -78,6 +79,7 @@ def _key_dtype() -> Any:
     return jax.eval_shape(lambda: jax.random.key(0)).dtype
 
 
+@functools.cache  # NumPy works a name out anew each time
 def dtype_name(dtype: Any) -> str:
     """Returns NumPy's name of a dtype, or JAX's for random keys: "float32", "key<fry>"."""
     return np.dtype(dtype).name if isinstance(dtype, np.dtype) else str(dtype)
