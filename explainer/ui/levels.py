@@ -152,13 +152,18 @@ def _title(row: LevelRow, active: int | None, blamed: bool) -> markup.Html:
         return markup.tag(
             "div", markup.tag("span", "vmap", "pg-off") + markup.tag("small", "left out"), "pg-name"
         )
-    known = session.current().known.get((row.uid, "in"))
-    name = row.vmap.axis_name or _NAMES[active % len(_NAMES)]
-    size = known.level.axis_size if known and known.text == row.vmap.in_axes else None
-    if blamed:
-        return markup.tag("div", markup.level(active, f"vmap {name}") + _FAULT, "pg-name")
-    words = markup.tag("small", f"{size} example{'' if size == 1 else 's'}") if size is not None else ""
-    return markup.tag("div", markup.level(active, f"vmap {name}") + words, "pg-name")
+    title = markup.level(active, f"vmap {row.vmap.axis_name or _NAMES[active % len(_NAMES)]}")
+    return markup.tag("div", title + (_FAULT if blamed else _examples(row, active)), "pg-name")
+
+
+def _examples(row: LevelRow, active: int) -> markup.Html:
+    """Returns how many examples the level walks over, if the report on screen is about these axes."""
+    latest = session.current().latest
+    level = latest.report.levels[active : active + 1] if latest and not latest.report.failure else ()
+    size = next((each.axis_size for each in level if each.in_axes == row.vmap.in_axes), None)
+    if size is None:
+        return markup.Html("")
+    return markup.tag("small", f"{size:,} example{'' if size == 1 else 's'}")
 
 
 def _icon(icon: str, key: str, words: str, disabled: bool, change: Callable[..., Draft], *args: int) -> None:

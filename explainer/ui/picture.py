@@ -84,8 +84,9 @@ def _where(failure: Failure, report: Report) -> Html:
     blame = failure.blame
     names = {level.id: level.name for level in report.levels}
     places = [f"vmap {names[n]}" if n in names else f"level {n}" for n in blame.levels]
-    places += list(dict.fromkeys((*blame.paths, *blame.arguments) if not blame.paths else blame.paths))
-    places += [words.place(span) for span in blame.spans]
+    places += blame.paths or blame.arguments
+    said = {f"argument {name}" for name in blame.arguments}
+    places += [words.place(span) for span in blame.spans if span.source not in said]
     return tag("p", escape("Where: " + ", ".join(dict.fromkeys(places))), "pg-where") if places else Html("")
 
 

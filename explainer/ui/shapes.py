@@ -30,7 +30,7 @@ def shapes(report: Report) -> None:
     markup.show(
         tag(
             "p",
-            "The axis a level maps carries its name, i:3. An axis that stays grey is inside every example.",
+            "A size with a name, i:3, is the axis that level maps. The others reach every example whole.",
             "pg-note",
         )
     )
