@@ -2,23 +2,27 @@
 
 Prints, per number of equations and levels, the ratio
     explain(request, until="batch")  /  (make_jaxpr(f) + make_jaxpr(vmapped f))
-as the median of interleaved runs in one process.
+Ours includes reading and compiling the text; JAX's side gets a function that is compiled already,
+and a new one each time, since JAX remembers the trace of one it has seen.
+
+Our trace runs with Python's cycle collector paused, JAX's as a user would call it. The last column
+is the ratio with the collector off on both sides: what is left is the work itself.
 """
 
 from __future__ import annotations
 
 import gc
-import statistics
-import time
-from collections.abc import Callable
+import sys
+import types
+from collections.abc import Callable, Iterator
 
 import jax
 import jax.numpy as jnp
 
+from bench import measure
 from explainer import Argument, Request, Vmap, explain
 
-SIZES = (10, 100, 1000, 3000)
-REPEATS = {10: 41, 100: 21, 1000: 9, 3000: 5}
+REPEATS = {10: 41, 100: 15, 1000: 7, 3000: 5}
 AXES = (("(0, None)",), ("(0, None)", "(None, 0)"), ("(0, None)", "(None, 0)", "(1, None)"))
 SHAPES = {1: ((3, 2), (2,)), 2: ((3, 2), (4, 2)), 3: ((3, 2, 5), (4, 2))}
 
@@ -26,60 +30,79 @@ SHAPES = {1: ((3, 2), (2,)), 2: ((3, 2), (4, 2)), 3: ((3, 2, 5), (4, 2))}
 def code(equations: int) -> str:
     """Returns a function of that many equations, written out line by line as a user would."""
     lines = ["def f(x, y):", "    z = x - y"]
-    for n in range((equations - 2) // 2):
-        lines += [f"    z = jnp.sin(z) * {n + 2}.0"]
+    lines += [f"    z = jnp.sin(z) * {n + 2}.0" for n in range((equations - 2) // 2)]
     return "\n".join([*lines, "    return jnp.sum(z)"]) + "\n"
 
 
-def seconds(call: Callable[[], object]) -> float:
-    """Returns how long one call takes."""
-    gc.collect()
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
-
-
-def ratio(equations: int, levels: int) -> tuple[float, float, float]:
-    """Returns (median ratio, ours, JAX's) over interleaved runs, seconds."""
-    text = code(equations)
-    shapes = SHAPES[levels]
-    example = jnp.ones(2), jnp.ones(2)
-    full = tuple(jnp.ones(shape) for shape in shapes)
-    axes = AXES[levels - 1]
+def sides(equations: int, levels: int) -> tuple[Callable[[], object], Callable[[], object]]:
+    """Returns (ours, JAX's own) for a function of that many equations under that many levels."""
+    text, axes = code(equations), AXES[levels - 1]
+    binary = compile(text, "<plain>", "exec")
+    full = [jax.ShapeDtypeStruct(shape, "float32") for shape in SHAPES[levels]]
+    example = [jax.ShapeDtypeStruct((2,), "float32")] * 2
+    arguments = zip("XY", SHAPES[levels], strict=True)
     request = Request(
         text,
         "f",
-        tuple(Argument(n, f"f32[{','.join(map(str, s))}]") for n, s in zip("XY", shapes, strict=True)),
-        tuple(Vmap(a) for a in axes),
+        tuple(Argument(name, f"f32[{','.join(map(str, shape))}]") for name, shape in arguments),
+        tuple(Vmap(text) for text in axes),
     )
 
-    def jax_own() -> None:
-        scope: dict[str, object] = {"jnp": jnp}
-        exec(compile(text, "<plain>", "exec"), scope)
-        jax.make_jaxpr(scope["f"])(*example)
-        exec(compile(text, "<plain>", "exec"), scope)
-        fun = scope["f"]
-        for axis in reversed(axes):
-            fun = jax.vmap(fun, eval(axis))
-        jax.make_jaxpr(fun)(*full)
+    def ours() -> None:
+        report = explain(request, until="batch")
+        if report.failure is not None or len(report.equations) != equations:
+            sys.exit(f"expected {equations} equations, got {len(report.equations)}: {report.failure}")
 
-    ours, theirs = [], []
-    for _ in range(REPEATS[equations]):
-        theirs.append(seconds(jax_own))
-        ours.append(seconds(lambda: explain(request, until="batch")))
-    pairs = [a / b for a, b in zip(ours[1:], theirs[1:], strict=True)]
-    return statistics.median(pairs), statistics.median(ours[1:]), statistics.median(theirs[1:])
+    def function() -> Callable[..., object]:
+        namespace: dict[str, object] = {"jnp": jnp}
+        exec(binary, namespace)
+        f = namespace["f"]
+        assert isinstance(f, types.FunctionType)
+        return f
+
+    def jax_own() -> None:
+        jax.make_jaxpr(function())(*example)
+        mapped = function()
+        for axis in reversed(axes):
+            mapped = jax.vmap(mapped, in_axes=eval(axis))
+        jax.make_jaxpr(mapped)(*full)
+
+    return ours, jax_own
+
+
+def without_collector(call: Callable[[], object]) -> Callable[[], object]:
+    def run() -> None:
+        gc.disable()
+        try:
+            call()
+        finally:
+            gc.enable()
+
+    return run
+
+
+def rows() -> Iterator[tuple[object, ...]]:
+    for levels in (1, 2, 3):
+        at_100 = float("nan")
+        for equations, repeats in REPEATS.items():
+            ours, jax_own = sides(equations, levels)
+            calls = {"ours": ours, "jax": jax_own}
+            calls |= {"ours off": without_collector(ours), "jax off": without_collector(jax_own)}
+            taken = measure.interleaved(calls, measure.repeats(repeats))
+            found = measure.ratio(taken["ours"], taken["jax"])
+            if equations == 100:
+                at_100 = found
+            against = f"{found / at_100:.2f}" if equations > 100 else ""
+            off = measure.ratio(taken["ours off"], taken["jax off"])
+            times = measure.ms(taken["ours"]), measure.ms(taken["jax"])
+            yield equations, levels, f"{found:.2f}", against, *times, f"{off:.2f}"
 
 
 def main() -> None:
     """Prints the table."""
-    print(f"jax {jax.__version__}, ratio explain(until='batch') / (make_jaxpr(f) + make_jaxpr(vmapped f))")
-    print("| equations | levels | ratio | ours ms | JAX ms |")
-    print("|---|---|---|---|---|")
-    for levels in (1, 2, 3):
-        for equations in SIZES:
-            median, ours, theirs = ratio(equations, levels)
-            print(f"| {equations} | {levels} | {median:.2f} | {ours * 1e3:.1f} | {theirs * 1e3:.1f} |")
+    title = f"Analysis against JAX {jax.__version__}'s own make_jaxpr(f) + make_jaxpr(vmapped f)"
+    columns = ("equations", "levels", "ratio", "to ratio at 100", "ours ms", "JAX ms", "ratio, collector off")
+    measure.table(title, columns, rows())
 
 
 if __name__ == "__main__":
