@@ -70,7 +70,8 @@ def _part(text: str, axes: Sequence[Axis]) -> str:
     used = [axes[hole] for hole in holes(text)]
     if not used:
         return "None"
-    if all(axis == used[0] for axis in used):
+    static = "None" in _fill(text, [0] * len(axes))  # a leaf that a number as prefix would map as well
+    if all(axis == used[0] for axis in used) and (used[0] is None or not static):
         return str(used[0])
     return _fill(text, axes)
 

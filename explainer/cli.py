@@ -51,11 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _write(report: Report, as_json: bool) -> int:
     """Prints the report; a reader that closed the pipe (`| head`) is no error."""
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    try:
-        shown = to_json(report).decode() + "\n" if as_json else text.to_text(report, colour)
-    except UnicodeEncodeError:  # the user's code printed or raised a lone surrogate
-        print("explainer: the report holds text that JSON cannot: half a surrogate pair.", file=sys.stderr)
-        return 1
+    shown = to_json(report).decode() + "\n" if as_json else text.to_text(report, colour)
     encoding = sys.stdout.encoding or "utf-8"
     try:
         sys.stdout.write(shown.encode(encoding, "backslashreplace").decode(encoding))

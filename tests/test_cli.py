@@ -203,13 +203,13 @@ def test_a_reader_that_stops_early_gets_no_traceback(source):
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize(("flag", "error_lines"), [([], 0), (["--json"], 1)])
-def test_half_a_surrogate_pair_gives_no_traceback(source, capsys, tmp_path, flag, error_lines):
+@pytest.mark.parametrize("flag", [[], ["--json"]])
+def test_half_a_surrogate_pair_gives_no_traceback(source, capsys, tmp_path, flag):
     (tmp_path / "functions.py").write_text("def dist(x):\n    raise ValueError('\\ud800')\n")
     assert cli.main([f"{source}:dist", "--arg", "f32[2]", "--in-axes", "0", *flag]) == 1
     captured = capsys.readouterr()
-    assert captured.err.count("\n") == error_lines
-    assert bool(captured.out) == (error_lines == 0)
+    assert captured.err == ""
+    assert "ValueError" in captured.out
 
 
 def test_a_terminal_without_unicode_gets_escapes(source, monkeypatch):

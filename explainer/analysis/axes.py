@@ -119,7 +119,7 @@ def mapped_leaf(path: str, aval: Any, axis: int | None) -> MappedLeaf:
 
 def in_template(program: Program) -> AxesTemplate:
     """Returns the text of an in_axes tuple with a hole per array leaf, one part per positional argument."""
-    holes: list[Any] = [None] * len(program.operands)
+    holes: list[Any] = [_STATIC] * len(program.operands)
     for n, position in enumerate(array_operands(program)):
         holes[position] = _Hole(n)
     args, _ = jax.tree.unflatten(program.tree, holes)
@@ -135,14 +135,19 @@ def out_template(tree: Any) -> AxesTemplate:
 
 @dataclass(frozen=True, slots=True)
 class _Hole:
-    number: int
+    """Where the axis of leaf `number` stands; None: a static leaf, which has no axis."""
+
+    number: int | None
+
+
+_STATIC = _Hole(None)
 
 
 def _written(tree: Any, name: str | None) -> str:
     """Writes a tree of holes as Python: {'w': _Hole(0)} -> "{{'w': {0}}}"; "" where that is impossible."""
-    if isinstance(tree, _Hole):
+    if isinstance(tree, _Hole) and tree.number is not None:
         return f"{{{tree.number}}}"
-    if tree is None:
+    if tree is None or tree is _STATIC:
         return "None"
     if type(tree) is dict:
         inside = ", ".join(f"{_escaped(repr(key))}: {_written(item, None)}" for key, item in tree.items())
@@ -153,7 +158,7 @@ def _written(tree: Any, name: str | None) -> str:
         return f"({', '.join(_written(item, None) for item in tree)}{',' if len(tree) == 1 else ''})"
     if name is None:
         return ""
-    holes = ", ".join(f"{{{leaf.number}}}" for leaf in jax.tree.leaves(tree))
+    holes = ", ".join(_written(leaf, None) for leaf in jax.tree.leaves(tree))
     return f"jax.tree.unflatten(jax.tree.structure({name}), [{holes}])"
 
 

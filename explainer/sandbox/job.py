@@ -105,6 +105,7 @@ def _turn(talk: Talk, selector: selectors.PollSelector, wait: float) -> list[wir
     child = talk.child
     if talk.hung_up:
         child.ended.wait(wait)
+    over = child.ended.is_set()  # asked before the socket is: a worker's last words come before its end
     ready = {key.fileobj for key, _ in selector.select(0 if talk.hung_up else wait)}
     if child.output in ready and not _read_output(talk):
         selector.unregister(child.output)
@@ -116,7 +117,7 @@ def _turn(talk: Talk, selector: selectors.PollSelector, wait: float) -> list[wir
             selector.unregister(child.connection)
         return news
     # dead though the socket is open: a process it made still holds that
-    if child.ended.is_set() or (talk.hung_up and time.monotonic() > talk.hung_up + LAST_WORDS_S):
+    if over or (talk.hung_up and time.monotonic() > talk.hung_up + LAST_WORDS_S):
         return [_death(talk)]
     return []
 

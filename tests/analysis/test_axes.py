@@ -1,0 +1,45 @@
+"""Axis texts: what the controls write from a level's template means the same axes to jax.vmap."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from explainer import explain
+from explainer.axes import write_in_axes, write_out_axes
+from explainer.lessons import LESSONS, find
+from explainer.report import Level
+
+MAPPED = [lesson for lesson in LESSONS if lesson.request.levels and not lesson.fails]
+
+
+@pytest.mark.parametrize("lesson", MAPPED, ids=lambda lesson: lesson.id)
+def test_a_template_filled_with_the_axes_it_came_with_maps_the_same(lesson):
+    before = explain(lesson.request, until="batch").levels
+    rewritten = tuple(
+        replace(
+            text,
+            in_axes=write_in_axes(level.in_template, [leaf.axis for leaf in level.inputs]),
+            out_axes=write_out_axes(level.out_template, [leaf.axis for leaf in level.outputs]),
+        )
+        for text, level in zip(lesson.request.levels, before, strict=True)
+    )
+    after = explain(replace(lesson.request, levels=rewritten), until="batch").levels
+    assert [_axes(level) for level in after] == [_axes(level) for level in before]
+
+
+def _axes(level: Level) -> tuple[object, object]:
+    return level.inputs, level.outputs
+
+
+def test_one_leaf_of_a_module_can_be_unmapped():
+    lesson = find("batched-modules")
+    assert lesson is not None
+    level = explain(lesson.request, until="batch").levels[0]
+    axes = [leaf.axis for leaf in level.inputs]
+    assert axes[0] == 0
+    text = write_in_axes(level.in_template, [None, *axes[1:]])
+    request = replace(lesson.request, levels=(replace(lesson.request.levels[0], in_axes=text),))
+    report = explain(replace(request, levels=(*request.levels, *lesson.request.levels[1:])), until="trace")
+    assert [leaf.axis for leaf in report.levels[0].inputs] == [None, *axes[1:]]
