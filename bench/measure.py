@@ -25,16 +25,19 @@ def seconds(call: Call) -> float:
     return time.perf_counter() - start
 
 
-def interleaved(calls: Mapping[str, Call], repeats: int, pause: float = 0.0) -> dict[str, list[float]]:
+def interleaved(calls: Mapping[str, Call], repeats: int, budget: float = 8.0) -> dict[str, list[float]]:
     """Returns the seconds of each call, measured in turn; one round before is thrown away.
 
-    The order turns around every round, so that none always runs in the wake of the same other.
+    The order turns around every round, so that none always runs in the wake of the same other. Rounds
+    end early, but not before the third, once `budget` seconds are spent.
     """
     taken: dict[str, list[float]] = {name: [] for name in calls}
     names = list(calls)
+    end = time.monotonic() + budget
     for round_ in range(repeats + 1):
+        if round_ > 3 and time.monotonic() > end:
+            break
         for name in names if round_ % 2 else reversed(names):
-            time.sleep(pause)
             spent = seconds(calls[name])
             if round_:
                 taken[name].append(spent)
