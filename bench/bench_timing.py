@@ -25,9 +25,7 @@ CASES = (
     ("x + 1, 4 numbers", "def f(x):\n    return x + 1\n", (4,)),
     ("sin, 40 000 numbers", "def f(x):\n    return jnp.sin(x)\n", (40, 1000)),
     ("x @ x.T @ x, 32 of 96 x 96", "def f(x):\n    return x @ x.T @ x\n", (32, 96, 96)),
-    ("sort, 16 of 20 000", "def f(x):
-    return jnp.sort(x)
-", (16, 20_000)),
+    ("sort, 16 of 20 000", "def f(x):\n    return jnp.sort(x)\n", (16, 20_000)),
 )
 
 
