@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from explainer.ui import look, tabs, work
+from explainer.ui import address, look, tabs, work
 
 look.apply()
 with st.container(key="work"):
     left, right = st.columns([5, 9], gap="large")
 with left, st.container(key="fields", gap="xsmall"):
     work.fields()
+address.follow()
 shown = work.explanation()
 with right:
     work.screen(shown)

@@ -3,7 +3,7 @@
     Leaf (its preview) ──▶ output_figure ──▶ Plotly figure with colour tokens
 
 Only what the preview holds is drawn. Axes carry the true indices, a blank line stands where
-indices are left out, and the title says what is shown of what.
+indices are left out, and the first line says what is shown of what.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAX_TEXT_CELLS = 400  # numbers are written into the cells up to this many
 GAP = "⋯"
 CELL = 34
 SMALL_CELL = 14
-HEAD = 46
+HEAD = 22
 TITLE = 26
 FOOT = 26
 LEFT = 46
@@ -77,6 +77,18 @@ def output_figure(leaf: Leaf) -> dict[str, object]:
     if not panels:
         notes.append(_title(_emptiness(leaf), LEFT / width, 1 - (HEAD + TITLE) / height))
     return {"data": traces, "layout": layout}
+
+
+def has_numbers(leaf: Leaf) -> bool:
+    """Tells whether there is anything to colour: complex numbers, keys and nothing but nan are text."""
+    entries = [leaf.preview]
+    while entries:
+        entry = entries.pop()
+        if isinstance(entry, list):
+            entries += entry
+        elif _number(entry) is not None:
+            return True
+    return False
 
 
 def _panels(leaf: Leaf) -> tuple[list[_Panel], int]:
@@ -195,8 +207,6 @@ def _axis(
 
 
 def _layout(leaf: Leaf, left_out: int, width: int, height: int, coloured: bool) -> dict[str, object]:
-    name = text.escape(text.shorten(leaf.path, 32))
-    shape = text.escape(f"{leaf.dtype} {text.shape(leaf.shape)}")
     layout: dict[str, object] = {
         "width": width,
         "height": height,
@@ -206,8 +216,7 @@ def _layout(leaf: Leaf, left_out: int, width: int, height: int, coloured: bool) 
         "font": {"family": style.SANS, "color": "$ink"},
         "showlegend": False,
         "annotations": [
-            _title(f"<b>{name}</b> {shape}", 0, 1 - 2 / height, style.TITLE_TEXT, "top"),
-            _title(_shown(leaf, left_out), 0, 1 - 22 / height, style.SMALL_TEXT, "top"),
+            _title(_shown(leaf, left_out), 0, 1 - 2 / height, style.SMALL_TEXT, "top"),
         ],
         "hoverlabel": {"bgcolor": "$ink", "font": {"family": style.MONO, "color": "$bg"}},
         "coloraxis": {

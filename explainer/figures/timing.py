@@ -5,6 +5,9 @@ Timing ──▶ timing_figure ──▶ Plotly figure with colour tokens
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from explainer.figures import style
 from explainer.report import Timing
 
@@ -34,7 +37,13 @@ def timing_figure(timing: Timing) -> dict[str, object]:
         "hoverinfo": "skip",
         "marker": {"color": ["$out" if name == "steady call" else "$L0" for name, _ in rows]},
     }
-    return {"data": [trace], "layout": _layout(len(rows))}
+    return {"data": [trace], "layout": _layout(len(rows), _decades(seconds))}
+
+
+def _decades(seconds: Sequence[float]) -> list[float]:
+    """Returns the powers of ten from below the shortest time to the longest: 1e-05, 0.0001, ... 0.1."""
+    first, last = math.floor(math.log10(min(seconds))), math.ceil(math.log10(max(seconds)))
+    return [10.0**power for power in range(first, max(last, first + 1) + 1)]
 
 
 def _steady(timing: Timing) -> str:
@@ -53,11 +62,11 @@ def duration(seconds: float) -> str:
     return f"{seconds / 1e-9:.3g} ns"
 
 
-def _layout(rows: int) -> dict[str, object]:
+def _layout(rows: int, decades: Sequence[float]) -> dict[str, object]:
     return {
         "width": WIDTH,
-        "height": rows * ROW + 40,
-        "margin": {"l": LEFT, "r": 120, "t": 8, "b": 32},
+        "height": rows * ROW + 60,
+        "margin": {"l": LEFT, "r": 120, "t": 8, "b": 52},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": style.SANS, "color": "$ink", "size": style.TITLE_TEXT},
@@ -65,9 +74,14 @@ def _layout(rows: int) -> dict[str, object]:
         "showlegend": False,
         "xaxis": {
             "type": "log",
-            "dtick": 1,
-            "ticksuffix": "s",
-            "exponentformat": "SI",
+            "range": [math.log10(decades[0]), math.log10(decades[-1])],
+            "tickvals": list(decades),
+            "ticktext": [duration(decade) for decade in decades],
+            "tickfont": {"size": style.SMALL_TEXT, "color": "$mute"},
+            "title": {
+                "text": "time, logarithmic: each line is ten times the one before",
+                "font": {"size": style.SMALL_TEXT, "color": "$mute"},
+            },
             "gridcolor": "$line",
             "fixedrange": True,
         },

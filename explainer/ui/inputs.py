@@ -9,20 +9,24 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from explainer import export, lessons, links, source
 from explainer.spec import Argument
 from explainer.ui import draft as drafts
-from explainer.ui import markup, session
+from explainer.ui import markup, session, slots
 from explainer.ui.draft import ArgumentRow, Draft
 from explainer.ui.editor import editor
 from explainer.ui.fields import seeded
 from explainer.ui.fills import read_fill
 from explainer.ui.marks import Margin
 
+_NARROWEST, _WIDEST = 64, 168  # of the field for an argument's name, px
+_FRAME, _LETTER = 22, 7.6  # what its frame takes, and each character
 
-def examples() -> None:
-    """Shows the menu of worked examples, what the open one teaches, and the way back to own text."""
+
+def examples() -> DeltaGenerator:
+    """Shows the menu of worked examples and what the open one teaches; returns the place of `way_back`."""
     state = session.current()
     if st.session_state.get("lesson") != state.lesson:
         st.session_state["lesson"] = state.lesson
@@ -40,11 +44,12 @@ def examples() -> None:
         )
         _share()
     lesson = lessons.find(state.lesson) if state.lesson else None
+    message, summary = st.empty(), st.empty()
     if state.message:
-        st.warning(markup.markdown(state.message))
+        message.warning(markup.markdown(state.message))
     if lesson:
-        markup.show(markup.tag("div", markup.escape(lesson.summary), "pg-note"))
-    _way_back(lesson)
+        summary.html(markup.tag("div", markup.escape(lesson.summary), "pg-note"))
+    return st.container(horizontal=True, key="way-back")
 
 
 def function(written: Margin) -> None:
@@ -97,19 +102,39 @@ def arguments(blamed: Collection[str]) -> None:
             on_click=_edit,
             args=(drafts.add_argument,),
         )
+    nothing = st.empty()
     if not state.draft.arguments:
-        markup.show(markup.tag("div", "No arguments: the function is called with nothing.", "pg-note"))
+        nothing.html(markup.tag("div", "No arguments: the function is called with nothing.", "pg-note"))
+    longest = max((len(row.argument.name) for row in state.draft.arguments), default=0)
+    width = min(max(_NARROWEST, _FRAME + round(longest * _LETTER)), _WIDEST)
     for row in state.draft.arguments:
-        _argument(row, row.argument.name in blamed)
+        _argument(row, row.argument.name in blamed, width)
+    slots.clear_rest("arguments", len(state.draft.arguments))
 
 
 def jax_code() -> None:
     """Shows the same request as plain JAX, ready to copy and run."""
     request = session.current().draft.request()
+    if not request.function.strip():
+        return
     markup.heading("The same in JAX")
     st.code(export.call(request), wrap_lines=True)
     with st.expander("As a script that runs as it stands"):
         st.code(export.script(request))
+
+
+def way_back(place: DeltaGenerator) -> None:
+    """Shows how to undo: the edits of an example, or the example that replaced own text."""
+    state = session.current()
+    lesson = lessons.find(state.lesson) if state.lesson else None
+    edited = lesson is not None and state.draft.request() != lesson.request
+    with place:
+        if edited:
+            st.button(
+                "Undo all edits", icon=":material/restart_alt:", type="tertiary", on_click=_open_example
+            )
+        if state.undo is not None:
+            st.button("Back to my text", icon=":material/undo:", type="tertiary", on_click=session.undo)
 
 
 def _menu_entry(lesson_id: str) -> str:
@@ -123,20 +148,6 @@ def _open_example() -> None:
         session.load(lesson.request, lesson.id)
 
 
-def _way_back(lesson: lessons.Lesson | None) -> None:
-    state = session.current()
-    edited = lesson is not None and state.draft.request() != lesson.request
-    if not edited and state.undo is None:
-        return
-    with st.container(horizontal=True, key="way-back"):
-        if edited:
-            st.button(
-                "Undo all edits", icon=":material/restart_alt:", type="tertiary", on_click=_open_example
-            )
-        if state.undo is not None:
-            st.button("Back to my text", icon=":material/undo:", type="tertiary", on_click=session.undo)
-
-
 def _share() -> None:
     with st.popover("Share", icon=":material/link:", key="share", on_change="rerun") as box:
         if not box.open:
@@ -146,25 +157,24 @@ def _share() -> None:
         except links.LinkError as error:
             st.write(markup.markdown(str(error)))
             return
-        st.query_params.from_dict({"r": word})
         base = (st.context.url or "").split("?")[0].rstrip("/")
         st.write("Copy this link; it opens the page with what stands in the fields now.")
         st.code(f"{base}/?r={word}", language=None, wrap_lines=True)
 
 
-def _argument(row: ArgumentRow, blamed: bool) -> None:
+def _argument(row: ArgumentRow, blamed: bool, width: int) -> None:
     argument, uid = row.argument, row.uid
     key = f"argument-{uid}-blamed" if blamed else f"argument-{uid}"
     name_key, value_key = seeded(f"name:{uid}", argument.name), seeded(f"value:{uid}", argument.value)
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", key=key):
-        name = st.text_input("Name", width=64, label_visibility="collapsed", key=name_key)
+        name = st.text_input("Name", width=width, label_visibility="collapsed", key=name_key)
         value = st.text_input(
             f"Value of {markup.markdown(argument.name)}",
             label_visibility="collapsed",
             placeholder="f32[3,2] or an expression",
             key=value_key,
         )
-        _fill(uid, value or "")
+        _fill(uid, value or "", st.empty())
         by_name = st.checkbox("kw", key=f"keyword:{uid}", value=argument.keyword)
         st.button(
             "Remove this argument",
@@ -179,21 +189,21 @@ def _argument(row: ArgumentRow, blamed: bool) -> None:
     state.draft = drafts.set_argument(state.draft, uid, Argument(name or "", value or "", by_name))
 
 
-def _fill(uid: int, value: str) -> None:
+def _fill(uid: int, value: str, slot: DeltaGenerator) -> None:
     """Shows how a shape spec is filled; an expression has no such choice."""
     fill = read_fill(value)
     if fill is None:
         return
     key = f"fill:{uid}"
     st.session_state[key] = fill
-    st.selectbox(
+    slot.selectbox(
         "Filled with",
         source.FILLS,
         key=key,
         on_change=_refill,
         args=(uid,),
         label_visibility="collapsed",
-        width=98,
+        width=106,
     )
 
 

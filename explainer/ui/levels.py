@@ -16,15 +16,15 @@ import streamlit as st
 from explainer import axes
 from explainer.report import MappedLeaf, Report
 from explainer.ui import draft as drafts
-from explainer.ui import markup, session
+from explainer.ui import markup, session, slots, words
 from explainer.ui.draft import Draft, LevelRow
 from explainer.ui.fields import seeded
 from explainer.ui.session import Known
 
 _SIDES = ("in", "out")
 _MOST_CONTROLS = 12  # leaves with a control of their own; beyond that the text is quicker
-_NAMES = "ijklmnopqrstuvwxyz"
 _FAULT = markup.tag("small", "see the error", "pg-bad")
+_BY_NAME = {"in": "What is passed by name is always mapped over axis 0.", "out": ""}
 _MOST_AXES = 12  # axes a control offers
 _NAMES_AND_SIZES = ("axis_name", "axis_size", "spmd_axis_name")
 
@@ -47,12 +47,14 @@ def levels(blamed: Collection[int]) -> None:
             on_click=_edit,
             args=(drafts.add_level,),
         )
+    nothing = st.empty()
     if not rows:
-        markup.show(markup.tag("div", "No vmap: the function gets the whole arguments.", "pg-note"))
+        nothing.html(markup.tag("div", "No vmap: the function gets the whole arguments.", "pg-note"))
     active = 0
     for place, row in enumerate(rows):
         _level(row, place, None if row.muted else active, not row.muted and active in blamed)
         active += not row.muted
+    slots.clear_rest("levels", len(rows))
 
 
 def learn(report: Report) -> None:
@@ -99,8 +101,8 @@ def _level(row: LevelRow, place: int, active: int | None, blamed: bool) -> None:
     uid = row.uid
     with st.container(key=f"level-{uid}-hue{'-off' if active is None else active % 4}"):
         _head(row, place, active, blamed)
-        if active is not None:
-            with st.container(horizontal=True, key=f"axes-{uid}"):
+        with st.container(horizontal=True, key=f"axes-{uid}"):
+            if active is not None:
                 _controls(row)
         _texts(row)
         if uid in session.current().advanced:
@@ -126,11 +128,11 @@ def _head(row: LevelRow, place: int, active: int | None, blamed: bool) -> None:
         markup.show(_title(row, active, blamed))
         _icon("arrow_upward", f"icon:up:{uid}", "Move outwards", place == 0, drafts.swap_level, uid, -1)
         _icon("arrow_downward", f"icon:down:{uid}", "Move inwards", place == last, drafts.swap_level, uid, 1)
-        words = "Put this level back" if row.muted else "Leave this level out for now"
+        label = "Put this level back" if row.muted else "Leave this level out for now"
         _icon(
             "visibility_off" if row.muted else "visibility",
             f"icon:mute:{uid}",
-            words,
+            label,
             False,
             drafts.mute_level,
             uid,
@@ -152,7 +154,7 @@ def _title(row: LevelRow, active: int | None, blamed: bool) -> markup.Html:
         return markup.tag(
             "div", markup.tag("span", "vmap", "pg-off") + markup.tag("small", "left out"), "pg-name"
         )
-    title = markup.level(active, f"vmap {row.vmap.axis_name or _NAMES[active % len(_NAMES)]}")
+    title = markup.level(active, words.level_name(active, row.vmap.axis_name))
     return markup.tag("div", title + (_FAULT if blamed else _examples(row, active)), "pg-name")
 
 
@@ -166,9 +168,9 @@ def _examples(row: LevelRow, active: int) -> markup.Html:
     return markup.tag("small", f"{size:,} example{'' if size == 1 else 's'}")
 
 
-def _icon(icon: str, key: str, words: str, disabled: bool, change: Callable[..., Draft], *args: int) -> None:
+def _icon(icon: str, key: str, label: str, disabled: bool, change: Callable[..., Draft], *args: int) -> None:
     st.button(
-        words, icon=f":material/{icon}:", key=key, help=words, disabled=disabled, type="tertiary",
+        label, icon=f":material/{icon}:", key=key, help=label, disabled=disabled, type="tertiary",
         on_click=_edit, args=(change, *args),
     )  # fmt: skip
 
@@ -198,14 +200,16 @@ def _control(uid: int, side: str, number: int, leaf: MappedLeaf, known: Known, u
     key = f"axis:{side}:{uid}:{number}"
     st.session_state[key] = str(axis)
     path = leaf.path if len(leaf.path) <= 24 else f"…{leaf.path[-23:]}"
-    words = None if has_hole else "Passed by name: jax.vmap maps it over axis 0"
+    help_text = (
+        None if has_hole else f"No control for this one: edit {side}_axes below. {_BY_NAME[side]}".strip()
+    )
     st.segmented_control(
         markup.markdown(path),
         offered,
         key=key,
         required=True,
         disabled=not (understood and has_hole),
-        help=words,
+        help=help_text,
         on_change=_choose,
         args=(uid, side, number),
     )

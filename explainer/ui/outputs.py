@@ -30,9 +30,10 @@ def outputs(report: Report) -> None:
     for number, leaf in enumerate(report.outputs[:_MOST_LEAVES]):
         markup.show(_head(leaf))
         markup.show(_facts(leaf))
-        if leaf.shape and leaf.preview is not None and number < _MOST_CHARTS:
+        charted = bool(leaf.shape) and number < _MOST_CHARTS and heatmap.has_numbers(leaf)
+        if charted:
             player.chart(style.resolve(heatmap.output_figure(leaf), player.theme()), f"heatmap-{number}")
-        with st.expander("Values as text", expanded=not leaf.shape):
+        with st.expander("Values as text", expanded=not charted):
             markup.show(_values(leaf))
     if len(report.outputs) > _MOST_LEAVES:
         left_out = len(report.outputs) - _MOST_LEAVES
@@ -41,8 +42,7 @@ def outputs(report: Report) -> None:
 
 def _check(check: Check) -> Html:
     css = {True: "pg-good", False: "pg-bad", None: "pg-mute"}[check.agrees]
-    note = f" {check.note}" if check.note and check.agrees is not None else ""
-    return tag("p", escape(words.verdict(check) + note), css)
+    return tag("p", escape(words.verdict(check)), css)
 
 
 def _head(leaf: Leaf) -> Html:
@@ -58,15 +58,23 @@ def _facts(leaf: Leaf) -> Html:
         for name, value in found
         if value is not None
     ]
-    for name, count in (("nan", leaf.nan_count), ("inf", leaf.inf_count)):
+    odd = (("nan", leaf.nan_count), ("inf", leaf.inf_count)) if _may_be_odd(leaf.dtype) else ()
+    for name, count in odd:
         parts.append(tag("span", escape(f"{count:,} {name}"), "pg-bad" if count else ""))
     return tag("div", join(parts), "pg-facts")
+
+
+def _may_be_odd(dtype: str) -> bool:
+    """Tells whether a dtype has nan and inf: booleans, integers and keys do not."""
+    return not dtype.startswith(("bool", "int", "uint", "key"))
 
 
 def _values(leaf: Leaf) -> Html:
     """Returns the values as tables of the last two axes, one for each index of the axes before them."""
     if leaf.preview is None:
         return tag("p", "The values are not known.", "pg-note")
+    if 0 in leaf.shape:
+        return tag("p", "An axis has size 0: there are no values.", "pg-note")
     rank = len(leaf.shape)
     slabs = _slabs(leaf.preview, leaf.kept, max(rank - 2, 0))
     tables = [_slab(index, block, leaf.kept[max(rank - 2, 0) :]) for index, block in slabs[:_MOST_SLABS]]

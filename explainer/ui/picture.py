@@ -6,7 +6,10 @@ Explanation ─▶ failure card, player, notes, status line
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from explainer.figures.animation import Animation
+from explainer.figures.timing import duration
 from explainer.report import Failure, Report
 from explainer.spec import STAGES
 from explainer.ui import markup, player, session, words
@@ -15,29 +18,35 @@ from explainer.ui.markup import Html, escape, tag
 
 
 def picture(shown: Explanation) -> None:
-    """Shows the picture of this run, or the last good one marked as old, and what went wrong."""
+    """Shows the picture of this run, or the last good one marked as old, and what went wrong.
+
+    Every part has a slot, filled or empty, so that nothing of an earlier run stays behind or moves
+    while a new one goes on.
+    """
     good, report = session.current().good, shown.report
+    card, raised, old = st.empty(), st.empty(), st.empty()
     if report.failure is not None:
-        _failure(report.failure, report)
+        card.html(_failure(report.failure, report))
+        _raised(report.failure, raised)
     own = shown.picture if report.failure is None or report.outputs or good is None else None
-    if own is not None:
-        player.show(own, key="player")
-    elif good is not None and good.picture is not None:
-        _mark_old(shown)
-        with st.container(key="old-picture"):
-            player.show(good.picture, key="player")
+    if own is None and good is not None and good.picture is not None:
+        old.html(_old(shown))
+        _play(good.picture, "old-picture")
+    elif own is not None:
+        _play(own, "picture")
     else:
         markup.show(_nothing(shown))
 
 
 def notes(report: Report) -> None:
     """Shows what the reader must know of this run, silent bugs first, and what the code printed."""
+    told, printed = st.empty(), st.empty()
     lines = [_finding(finding.severity, finding.explanation) for finding in report.findings]
     lines += [tag("li", escape(note)) for note in report.notes]
     if lines:
-        markup.show(tag("ul", markup.join(lines), "pg-notes"))
+        told.html(tag("ul", markup.join(lines), "pg-notes"))
     if report.printed:
-        with st.expander("Printed by your code", expanded=True):
+        with printed.expander("Printed by your code", expanded=True):
             markup.show(tag("pre", escape(report.printed), "pg-printed"))
 
 
@@ -46,6 +55,11 @@ def status(report: Report, seconds: float | None, cancelled: float | None) -> Ht
     steps = tag("span", markup.join(_step(report, name, seconds) for name in STAGES), "pg-steps")
     parts = (steps, _elapsed(seconds, cancelled), _verdict(report), _device(report), _isolation(report))
     return tag("div", markup.join(parts), "pg-status")
+
+
+def _play(animation: Animation, key: str) -> None:
+    with st.container(key=key):
+        player.show(animation, key="player")
 
 
 def _nothing(shown: Explanation) -> Html:
@@ -60,30 +74,33 @@ def _nothing(shown: Explanation) -> Html:
     return tag("div", escape(text), "pg-empty")
 
 
-def _mark_old(shown: Explanation) -> None:
+def _old(shown: Explanation) -> Html:
     if shown.report.failure is not None:
         text = "Picture from before the error: it does not show what stands in the fields now."
     elif shown.cancelled:
         text = "Picture from before the cancelled run."
     else:
         text = "Picture of the previous run; the new one is on its way."
-    markup.show(tag("div", escape(text), "pg-old"))
+    return tag("div", escape(text), "pg-old")
 
 
-def _failure(failure: Failure, report: Report) -> None:
+def _failure(failure: Failure, report: Report) -> Html:
     title = tag("h4", escape(words.failed(failure)))
     said = tag("p", escape(failure.explanation or failure.message), "pg-words")
-    markup.show(tag("div", title + said + _where(failure, report), "pg-card", role="alert"))
+    return tag("div", title + said + _where(failure, report), "pg-card", role="alert")
+
+
+def _raised(failure: Failure, slot: DeltaGenerator) -> None:
+    """Shows the error itself, unless the card has said just that."""
     if failure.message and failure.message != failure.explanation:
-        own = "What Python said" if failure.stage == "parse" else "What JAX said"
-        with st.expander(own):
+        with slot.expander("The error as it was raised"):
             st.code(f"{failure.error_type}: {failure.message}", language=None, wrap_lines=True)
 
 
 def _where(failure: Failure, report: Report) -> Html:
     blame = failure.blame
     names = {level.id: level.name for level in report.levels}
-    places = [f"vmap {names[n]}" if n in names else f"level {n}" for n in blame.levels]
+    places = [words.level_name(n, names.get(n)) for n in blame.levels]
     places += blame.paths or blame.arguments
     said = {f"argument {name}" for name in blame.arguments}
     places += [words.place(span) for span in blame.spans if span.source not in said]
@@ -98,10 +115,11 @@ def _step(report: Report, name: str, seconds: float | None) -> Html:
     stage = next((stage for stage in report.stages if stage.name == name), None)
     if stage is None:
         return tag("span", escape(name), "pg-step waiting", title="not reached")
-    took = words.seconds(stage.seconds)
-    title = stage.note or (took if stage.status == "done" else stage.status)
-    text = f"{name} {took}" if stage.status == "running" and seconds and stage.seconds >= 0.3 else name
-    return tag("span", escape(text), f"pg-step {stage.status}", title=title)
+    took = duration(stage.seconds)
+    status = "cancelled" if stage.status == "running" and seconds is None else stage.status
+    title = stage.note or (took if status == "done" else status)
+    text = f"{name} {took}" if status == "running" and stage.seconds >= 0.3 else name
+    return tag("span", escape(text), f"pg-step {status}", title=title)
 
 
 def _elapsed(seconds: float | None, cancelled: float | None) -> Html:

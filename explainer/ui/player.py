@@ -57,8 +57,12 @@ def show(animation: Animation, key: str) -> str | None:
 
 
 def chart(figure: dict[str, object], key: str) -> None:
-    """Shows a complete figure as it is: no theme on top, and no slow validation of our own output."""
-    st.plotly_chart(_Raw(figure), theme=None, key=key, width="content", config={"displayModeBar": False})
+    """Shows a complete figure as it is: no theme on top, and no slow validation of our own output.
+
+    On a narrow page it scrolls sideways: squeezed, the numbers in its cells would run into each other.
+    """
+    with st.container(key=f"wide-{key}"):
+        st.plotly_chart(_Raw(figure), theme=None, key=key, width="content", config={"displayModeBar": False})
 
 
 def theme() -> style.Theme:

@@ -15,6 +15,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from explainer import lessons, links
 from explainer.axes import Axis
+from explainer.lessons import Lesson
 from explainer.report import Level
 from explainer.spec import Request
 from explainer.ui import draft as drafts
@@ -51,6 +52,7 @@ class Session:
     outdated: bool = False  # the fields were drawn before `latest` was known
     job: Job | None = None
     line: DeltaGenerator | None = None  # where the status line stands
+    longest: dict[str, int] = field(default_factory=dict)  # rows that each list has had at most
     advanced: set[int] = field(default_factory=set)  # uids of levels whose names and sizes are shown
 
 
@@ -97,26 +99,27 @@ def forget(request: Request) -> None:
 
 
 def _open() -> Session:
-    """Returns the state for a link (`?r=`), an example (`?example=`) or the first example."""
+    """Returns the state for a link (`?r=`), an example (`?example=`), an edited one (both), or the first."""
     first = lessons.LESSONS[0]
     word, example = st.query_params.get("r"), st.query_params.get("example")
+    lesson = lessons.find(example) if example is not None else None
     if word is not None:
         try:
             request = links.decode(word)
         except links.LinkError as error:
-            return _fresh(first.request, first.id, f"{error} The first example is shown instead.")
-        return _fresh(request, None, "")
-    if example is not None:
-        lesson = lessons.find(example)
-        if lesson is None:
-            return _fresh(
-                first.request,
-                first.id,
-                f"There is no example called {example[:40]!r}. Here is the first one.",
-            )
-        return _fresh(lesson.request, lesson.id, "")
-    return _fresh(first.request, first.id, "")
+            return _fresh(first.request, first, f"{error} The first example is shown instead.")
+        return _fresh(request, lesson, "")
+    if lesson is None and example is not None:
+        message = f"There is no example called {example[:40]!r}. Here is the first one."
+        return _fresh(first.request, first, message)
+    lesson = lesson or first
+    return _fresh(lesson.request, lesson, "")
 
 
-def _fresh(request: Request, lesson: str | None, message: str) -> Session:
-    return Session(draft=drafts.from_request(request), lesson=lesson, opened=request, message=message)
+def _fresh(request: Request, lesson: Lesson | None, message: str) -> Session:
+    return Session(
+        draft=drafts.from_request(request),
+        lesson=lesson.id if lesson else None,
+        opened=lesson.request if lesson else request,
+        message=message,
+    )

@@ -27,13 +27,12 @@ def shapes(report: Report) -> None:
     markup.show(markup.table(head, rows[:_MOST]))
     if len(rows) > _MOST:
         markup.show(tag("p", escape(f"{len(rows) - _MOST:,} more arrays are not shown."), "pg-note"))
-    markup.show(
-        tag(
-            "p",
-            "A size with a name, i:3, is the axis that level maps. The others reach every example whole.",
-            "pg-note",
+    if levels:
+        words = (
+            f"A size with a name, {levels[0].name}:{levels[0].axis_size or 3}, is the axis that level maps. "
+            "The others reach every example whole."
         )
-    )
+        markup.show(tag("p", escape(words), "pg-note"))
 
 
 def _input(leaf: Leaf, levels: Sequence[Level]) -> list[Html]:

@@ -27,8 +27,8 @@ class View:
 
 
 VIEWS = (
-    View("Shapes", lambda report: bool(report.arguments), shapes.shapes),
-    View("X-ray", lambda report: bool(report.equations), xray.xray),
+    View("Shapes", lambda report: bool(report.arguments or report.outputs), shapes.shapes),
+    View("X-ray", lambda report: report.jaxpr is not None, xray.xray),
     View("Jaxpr", lambda report: report.jaxpr is not None, jaxprs.jaxprs),
     View("Output", lambda report: bool(report.outputs), outputs.outputs),
     View("Timing", lambda report: report.timing is not None, timing.timing),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from explainer.figures import style
-from explainer.figures.timing import timing_figure
+from explainer.figures.timing import duration, timing_figure
 from explainer.report import Device, Memory, Report, Timing
 from explainer.ui import markup, player, words
 from explainer.ui.markup import Html, escape, join, tag
@@ -33,8 +33,8 @@ def _spread(timing: Timing) -> Html:
     if timing.median is None or timing.q1 is None or timing.q3 is None:
         return tag("p", escape(f"The steady call was {_NOT_MEASURED}. {timing.note}".strip()), "pg-note")
     text = (
-        f"Steady call: median {words.seconds(timing.median)}, middle half {words.seconds(timing.q1)} to "
-        f"{words.seconds(timing.q3)}, n = {timing.runs:,} runs of {timing.calls_per_run:,} "
+        f"Steady call: median {duration(timing.median)}, middle half {duration(timing.q1)} to "
+        f"{duration(timing.q3)}, n = {timing.runs:,} runs of {timing.calls_per_run:,} "
         f"call{'s' if timing.calls_per_run != 1 else ''} each. {timing.note}"
     )
     return tag("p", escape(text.strip()), "pg-note")

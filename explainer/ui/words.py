@@ -16,6 +16,11 @@ _FAILED: dict[Stage, str] = {
     "time": "Timing failed",
 }
 
+_FIELDS = {"code": "line {line} of the code", "function": "What is mapped"}
+"""What the page calls the texts that an error can lie in."""
+
+LEVELS = "ijklmnopqrstuvwxyz"
+"""Names of the levels that have none of their own, outermost first."""
 
 _STOPPED = {
     "deadline": "It took too long and was stopped",
@@ -31,14 +36,6 @@ def failed(failure: Failure) -> str:
     if failure.stage in ("trace", "batch") and failure.blame.levels:
         return "The axes don't fit"
     return _FAILED[failure.stage]
-
-
-def seconds(value: float) -> str:
-    """Returns a time with its unit: 0.00123 -> 1.23 ms, 4.2e-6 -> 4.2 µs."""
-    for factor, unit in ((1, "s"), (1e3, "ms"), (1e6, "µs")):
-        if value * factor >= 1:
-            return f"{value * factor:.3g} {unit}"
-    return f"{value * 1e9:.3g} ns"
 
 
 def size(value: float) -> str:
@@ -66,7 +63,9 @@ def number(value: float) -> str:
 
 def verdict(check: Check) -> str:
     """Returns in words what the comparison with a Python loop found."""
+    few = f"{check.compared} of {check.examples:,} examples"
     looped = f"{check.compared:,} of {check.examples:,} examples"
+    rest = check.note.removeprefix(few).removeprefix(",").strip()
     if check.agrees is None:
         return (
             f"Not compared with a Python loop: {check.note}"
@@ -74,12 +73,22 @@ def verdict(check: Check) -> str:
             else "Not compared with a Python loop"
         )
     gap = "" if check.max_abs_error is None else f", largest difference {number(check.max_abs_error)}"
-    ulp = "" if not check.max_ulp else f" ({number(check.max_ulp)} ulp)"
-    if check.agrees:
-        return f"Same as a Python loop over {looped}{gap}{ulp}"
-    return f"Differs from a Python loop over {looped}{gap}{ulp}"
+    ulp = "" if not check.max_ulp else f" ({check.max_ulp:.3g} ulp)"
+    found = "Same as" if check.agrees else "Differs from"
+    return "; ".join(filter(None, (f"{found} a Python loop over {looped}{gap}{ulp}", rest)))
 
 
 def place(span: Span) -> str:
-    """Returns where a span lies: "line 2 of the code", "argument X"."""
-    return f"line {span.line} of the code" if span.source == "code" else span.source
+    """Returns where a span lies, as the page calls it.
+
+    "code" -> line 2 of the code    "axis_name of level 0" -> axis_name of vmap i
+    """
+    if span.source in _FIELDS:
+        return _FIELDS[span.source].format(line=span.line)
+    field, of, level = span.source.rpartition(" of level ")
+    return f"{field} of {level_name(int(level))}" if of and level.isdecimal() else span.source
+
+
+def level_name(number: int, own: str | None = None) -> str:
+    """Returns what the page calls a level, counted from outside: vmap i, vmap j, or by its own name."""
+    return f"vmap {own or LEVELS[number % len(LEVELS)]}"

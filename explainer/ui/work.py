@@ -26,11 +26,12 @@ def warm_up() -> None:
 def fields() -> None:
     """Shows everything that can be edited."""
     written = marks.of(session.current().latest)
-    inputs.examples()
+    place = inputs.examples()
     inputs.function(written)
     inputs.arguments(written.arguments)
     levels.levels(written.levels)
     inputs.jax_code()
+    inputs.way_back(place)
 
 
 def explanation() -> Explanation:

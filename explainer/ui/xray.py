@@ -14,6 +14,9 @@ _MOST = 400  # rows; a page with more is slow to scroll
 
 def xray(report: Report) -> None:
     """Shows one row per equation: f32[2] becomes f32[i:3, j:4, 2]."""
+    if not report.equations:
+        markup.show(tag("p", "No equations: the function returns what it is given, or constants.", "pg-note"))
+        return
     names = [level.name for level in report.levels]
     equations = report.equations[:_MOST]
     head = ("", "your code", "primitive", "one example", "with batch axes", "batching made of it")

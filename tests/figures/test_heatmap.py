@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from explainer.figures import style
-from explainer.figures.heatmap import output_figure
+from explainer.figures.heatmap import has_numbers, output_figure
 from explainer.report import Leaf
 from tests.figures.reports import leaf
 
@@ -73,3 +73,17 @@ def test_no_token_is_left_in_either_theme():
     figure = output_figure(leaf("out['<$bg>']", np.ones((2, 2, 2))))
     for theme in style.PALETTES:
         assert not style.TOKEN.search(json.dumps(style.resolve(figure, theme)))
+
+
+@pytest.mark.parametrize(
+    ("value", "coloured"),
+    [
+        (np.array([[np.nan, 1.0]]), True),
+        (np.array([True]), True),
+        (np.array([np.nan, np.inf]), False),
+        (np.array(["(1+2j)"]), False),
+        (np.zeros((0, 3)), False),
+    ],
+)
+def test_only_finite_numbers_have_a_colour(value, coloured):
+    assert has_numbers(leaf("out", value)) is coloured

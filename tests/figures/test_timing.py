@@ -17,6 +17,15 @@ def test_bars_are_the_reported_times():
     assert figure["data"][0]["text"][-1] == "500 µs (quartiles 400 µs to 700 µs)"
 
 
+def test_the_axis_is_logarithmic_and_says_so_in_the_units_of_the_bars():
+    figure: Any = timing_figure(Timing(0.01, 0.02, 0.3, 0.004, 0.00005, 0.00004, 0.00007, 9, 100))
+    axis = figure["layout"]["xaxis"]
+    assert axis["type"] == "log"
+    assert axis["ticktext"] == ["10 µs", "100 µs", "1 ms", "10 ms", "100 ms", "1 s"]
+    assert "logarithmic" in axis["title"]["text"]
+    assert 10 ** axis["range"][0] <= 0.00005 < 0.3 <= 10 ** axis["range"][1]
+
+
 def test_without_steady_runs_there_is_no_steady_bar():
     figure: Any = timing_figure(Timing(0.01, 0.02, 0.3, 0.004))
     assert figure["data"][0]["y"] == ["trace", "lower", "compile", "first call"]

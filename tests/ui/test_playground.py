@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 
@@ -65,6 +67,11 @@ def html(page: AppTest) -> str:
 def components(page: AppTest, name: str) -> list[str]:
     found = [each.proto for each in page.get("bidi_component")]
     return [proto.json for proto in found if proto.component_name.endswith(name)]
+
+
+def address(page: AppTest) -> dict[str, str]:
+    """Returns the query that the page puts into the address bar."""
+    return json.loads(components(page, "vmap_explainer_address")[-1])
 
 
 def axis(page: AppTest, name: str):
@@ -253,8 +260,26 @@ def test_the_share_menu_gives_the_link_of_what_stands_in_the_fields(page):
     write(page, "in-text:2", "(0, 0)")
     page.session_state["share"] = True
     run(page)
-    request = links.decode(page.query_params["r"])
-    assert request.levels[0].in_axes == "(0, 0)"
+    link = next(code.value for code in page.code if "?r=" in code.value)
+    assert links.decode(link.partition("?r=")[2]).levels[0].in_axes == "(0, 0)"
+
+
+def test_the_address_opens_an_edited_example_as_it_stands(page, fake):
+    assert address(page) == {"example": "", "r": ""}
+    write(page, "in-text:2", "(0, 0)")
+    after = opened(**address(page))
+    assert axes(after) == ["(0, 0)", "(None, 0)"]
+    assert after.selectbox(key="lesson").value == LESSONS[0].id
+    press(after, "Undo all edits")
+    assert fake.requests[-1] == EUCLID
+    assert address(after) == {"example": "", "r": ""}
+
+
+def test_the_address_names_an_example_and_does_without_what_is_too_long(fake):
+    page = opened(example=LESSONS[1].id)
+    assert address(page) == {"example": LESSONS[1].id, "r": ""}
+    edit_code(page, "".join(f"v{n} = {n**9}\n" for n in range(1000)))
+    assert address(page) == {"example": LESSONS[1].id, "r": ""}
 
 
 @pytest.mark.parametrize("query", [{"r": "garbage"}, {"r": ""}, {"example": "<b>no"}])
@@ -269,6 +294,27 @@ def test_an_empty_page_says_what_to_do(fake):
     assert 'role="alert"' in html(page)
     assert not components(page, PLAYER)
     assert "No picture yet" in html(page)
+
+
+@pytest.mark.parametrize(
+    ("request_", "tab", "shows"),
+    [
+        (
+            Request("def f(x):\n    return x", "f", (Argument("x", "f32[3]"),), (Vmap(),)),
+            "X-ray",
+            "No equations",
+        ),
+        (Request("def f():\n    return jnp.ones(3)", "f", (), (Vmap(axis_size="4"),)), "Shapes", "(i:4"),
+        (Request("def f(x):\n    return x", "f", (Argument("x", "c64[3]"),), (Vmap(),)), "Output", "j)"),
+    ],
+    ids=["no equations", "no arguments", "complex"],
+)
+def test_a_tab_has_something_to_say_of_an_unusual_run(fake, request_, tab, shows):
+    page = opened(r=links.encode(request_))
+    page.session_state["tabs"] = tab
+    run(page)
+    assert shows in re.sub(r"<[^>]*>", "", html(page))
+    assert not page.get("plotly_chart")
 
 
 def test_what_the_code_prints_is_shown_as_text(fake):

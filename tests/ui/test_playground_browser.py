@@ -95,10 +95,14 @@ def test_an_endless_loop_can_be_watched_and_cancelled(app_url: str, open_page: O
     page = loaded(open_page(app_url))
     write_code(page, ENDLESS)
     expect(page.locator(".pg-step.running")).to_contain_text("run 1")
+    expect(page.get_by_role("button", name="Undo all edits")).to_be_visible()
+    expect(page.get_by_role("button", name="Run again")).to_have_count(0)  # no ghost of the last pass
+    expect(page.locator(".st-key-fields [data-stale=true]")).to_have_count(0)
     page.get_by_role("tab", name="X-ray").click()
     expect(page.locator(".pg-xray")).to_contain_text("while")
     page.get_by_role("button", name="Cancel").click()
     expect(status(page)).to_contain_text("cancelled after")
+    expect(page.locator(".pg-step.running")).to_have_count(0)
     page.get_by_role("button", name="Undo all edits").click()
     expect(status(page)).to_contain_text("same as a Python loop")
 
@@ -109,11 +113,26 @@ def test_a_shared_link_opens_what_was_shared(app_url: str, open_page: Open):
     in_axes(page, 0).press("Enter")
     expect(page.get_by_role("alert")).to_be_visible()
     page.get_by_role("button", name="Share").click()
-    page.wait_for_url("**/?r=*")
     link = page.get_by_test_id("stPopoverBody").locator("code").inner_text()
     other = open_page(link)
     expect(in_axes(other, 0)).to_have_value("(0, 0)")
     expect(other.get_by_role("alert")).to_be_visible()
+
+
+def test_a_reload_loses_no_edit_and_adds_no_step_to_the_history(app_url: str, open_page: Open):
+    page = loaded(open_page(app_url))
+    before = page.evaluate("() => history.length")
+    in_axes(page, 0).fill("(0, 0)")
+    in_axes(page, 0).press("Enter")
+    expect(page.get_by_role("alert")).to_be_visible()
+    page.wait_for_url("**r=*")
+    assert page.evaluate("() => history.length") == before
+    page.reload()
+    expect(page.get_by_role("alert")).to_be_visible()
+    expect(in_axes(page, 0)).to_have_value("(0, 0)")
+    page.get_by_role("button", name="Undo all edits").click()
+    page.wait_for_url(lambda url: "r=" not in url)
+    loaded(page)
 
 
 @pytest.mark.parametrize("tab", ["X-ray", "Jaxpr", "Output", "Timing", "HLO"])
