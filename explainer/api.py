@@ -10,7 +10,8 @@ def explain(request: Request, until: Stage = "time") -> Report:
     """Explains a request in this process and returns its Report, whatever happens.
 
     The user's code runs here with all rights of this process; `explainer.sandbox.explain`
-    runs it in an isolated child. `until` names the last stage to do.
+    runs it in an isolated child. `until` names the last stage to do. Calls from several threads take
+    turns, since stdout and stderr of the process are recorded meanwhile.
     """
     from explainer.analysis import pipeline  # jax is imported only when something is explained
 

@@ -3,7 +3,8 @@
     Request ─▶ parse ─▶ trace ─▶ batch ─▶ lower ─▶ compile ─▶ run ─▶ check ─▶ time ─▶ Report
 
 Each stage adds to the Report and hands it to `emit`, so a reader sees the axes while XLA still
-compiles. A stage that fails leaves a Failure; what was found before stays.
+compiles. A stage that fails leaves a Failure; what was found before stays. One explanation runs at
+a time in a process: its stdout and stderr are recorded meanwhile, and those belong to all threads.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import contextlib
 import gc
 import os
 import platform
+import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -25,13 +28,15 @@ from explainer.analysis.parsing import Program
 from explainer.analysis.spans import Sources
 from explainer.analysis.tracing import Nest
 from explainer.errors import LimitError
-from explainer.report import ArgumentReport, Environment, Leaf, Report, StageReport, Timing
+from explainer.report import ArgumentReport, Environment, Failure, Leaf, Report, StageReport, Timing
 from explainer.spec import STAGES, Request, Stage
 
 T = TypeVar("T")
 Emit = Callable[[Report], None]
 
 PLAIN_CELLS = 10_000_000  # elements up to which a failing call is repeated without tracing
+
+_turn = threading.RLock()  # user code may call explain itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +50,12 @@ def explain(
     request: Request, until: Stage = "time", emit: Emit | None = None, limits: RunLimits | None = None
 ) -> Report:
     """Explains a request up to and including the stage `until`; always returns a Report."""
-    run = _Run(request, emit or (lambda report: None), limits or RunLimits())
-    for name in STAGES[: STAGES.index(until) + 1]:
-        if not run.stage(name):
-            break
-    return run.finished()
+    with _turn:
+        run = _Run(request, emit or (lambda report: None), limits or RunLimits())
+        for name in STAGES[: STAGES.index(until) + 1]:
+            if not run.stage(name):
+                break
+        return run.finished()
 
 
 class _Run:
@@ -73,14 +79,8 @@ class _Run:
         self.add(stages=(*self.report.stages, StageReport(name, "running")))
         self.emit(self.report)
         start = time.perf_counter()
-        failure = None
-        with capture.recorded() as recorder, _collector_paused(name in ("trace", "batch")):
-            try:
-                note = _STEPS[name](self) or ""
-            except (Exception, SystemExit) as error:  # noqa: BLE001  (user code may raise anything, anywhere)
-                failure = self.failure(name, error)
-                note = ""
-        self.printed[name] = recorder.text
+        note, error = self.attempt(name)
+        failure = None if error is None else self.failure(name, error)
         if failure is not None and failure.stage != name:  # only lowering tells why batching failed
             note = f"after the {failure.stage} stage failed"
         status = "skipped" if note else "failed" if failure else "done"
@@ -90,7 +90,20 @@ class _Run:
         self.add(stages=(*self.report.stages[:-1], done), failure=failure, printed=self.shown())
         return failure is None
 
-    def failure(self, name: Stage, error: BaseException) -> Any:
+    def attempt(self, name: Stage) -> tuple[str, BaseException | None]:
+        """Does the work of one stage; returns its note and what it raised."""
+        note, raised = "", None
+        with capture.recorded() as recorder, _collector_paused(name in ("trace", "batch")):
+            try:
+                note = _STEPS[name](self) or ""
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001  (user code may raise anything, anywhere)
+                raised = error
+        self.printed[name] = recorder.text
+        return note, recorder.over or raised
+
+    def failure(self, name: Stage, error: BaseException) -> Failure:
         """Explains the error of a stage; an earlier trouble with batch axes counts as the cause."""
         if name == "lower" and self.nest is not None and self.nest.error is not None:
             name = "batch"
@@ -175,7 +188,8 @@ def _leaf(program: Program, position: int, preview: bool) -> Leaf:
 def _trace(run: _Run) -> None:
     """Traces the nest. Where tracing needs a value that plain jax.vmap would have, it is given."""
     program = _needed(run.program)
-    run.nest = nest = tracing.trace(program)
+    with warnings.catch_warnings():  # a warning comes once a place: let lowering, which is shown, have it
+        run.nest = nest = tracing.trace(program)
     run.add(levels=batching.levels(program, nest))
     if nest.source is not None:
         return
@@ -191,11 +205,13 @@ def _trace(run: _Run) -> None:
 
 def _raise_as_jax_does(program: Program) -> None:
     """Makes the user's own call, without any tracing of ours, for the very error that JAX raises."""
-    if sum(operand.aval.size for operand in program.operands if operand.is_array) > PLAIN_CELLS:
-        jax.eval_shape(*_abstract_call(program))
-    else:
-        args, kwargs = jax.tree.unflatten(program.tree, program.values())
-        program.mapped(program.function)(*args, **kwargs)
+    with capture.recorded():  # told once already; an endless print ends here too
+        if sum(operand.aval.size for operand in program.operands if operand.is_array) > PLAIN_CELLS:
+            jax.eval_shape(*_abstract_call(program))
+        else:
+            args, kwargs = jax.tree.unflatten(program.tree, program.values())
+            program.mapped(program.function)(*args, **kwargs)
+        jax.effects_barrier()
 
 
 def _abstract_call(program: Program) -> tuple[Any, ...]:
@@ -276,13 +292,17 @@ def _refuse_too_large(run: _Run) -> None:
 def _check(run: _Run) -> str:
     if _needed(run.nest).error is not None:
         return "where the results' axes are is not known"
-    run.add(check=checking.compare_with_loop(_needed(run.program), run.report.levels, run.outputs))
+    with capture.dropped():
+        check = checking.compare_with_loop(_needed(run.program), run.report.levels, run.outputs)
+    run.add(check=check)
     return ""
 
 
 def _time(run: _Run) -> None:
     args = running.inputs(_needed(run.program), _needed(run.nest))
-    run.add(timing=running.steady(_needed(run.report.timing), run.compiled, args))
+    with capture.dropped():
+        timing = running.steady(_needed(run.report.timing), run.compiled, args)
+    run.add(timing=timing)
 
 
 def _needed(value: T | None) -> T:
