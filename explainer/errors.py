@@ -36,6 +36,14 @@ class RequestError(ExplainerError):
         super().__init__(problem)
 
 
+def message(error: BaseException) -> str:
+    """Returns what an error says, "" where its own `__str__` fails."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001  (a class of the user's may raise anything)
+        return ""
+
+
 class LimitError(ExplainerError):
     """A limit of the run was hit; `limit` is its name."""
 

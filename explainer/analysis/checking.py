@@ -9,6 +9,7 @@ on that one example, and looks the same example up in the mapped result.
 from __future__ import annotations
 
 import itertools
+import re
 import time
 from collections.abc import Callable
 from math import prod
@@ -24,6 +25,10 @@ from explainer.report import Check, Level
 
 MOST_EXAMPLES = 64
 _SECONDS = 1.0  # no new example is begun after this
+_NOT_PURE = (
+    " does not do the same each time it is called: it draws random numbers in Python or NumPy, or keeps "
+    "something between calls. jax.vmap calls it once for all examples."
+)
 _EPS = 1024  # accepted error in units of the dtype's rounding at the leaf's largest value
 
 
@@ -34,30 +39,43 @@ def compare_with_loop(program: Program, levels: tuple[Level, ...], outputs: Any)
     named = [level.name for level in program.levels if level.axis_name is not None]
     if not examples:
         return Check(None, 0, examples, note="an axis has size 0: there is no example to compare")
+    if levels and [leaf.shape for leaf in levels[0].outputs] != [*map(jnp.shape, jax.tree.leaves(outputs))]:
+        return Check(False, 0, examples, note=program.name + _NOT_PURE)  # traced twice, two results
     places = sample(sizes, MOST_EXAMPLES)
-    function = _single(program)
     flat = [np.asarray(_plain(leaf)) for leaf in jax.tree.leaves(outputs)]
     worst = _Worst()
-    compared, end = 0, time.perf_counter() + _SECONDS
     try:
-        for place in places:
-            expected = jax.tree.leaves(function(example(program, levels, place)))
-            for n, value in enumerate(expected):
-                worst.add(
-                    np.asarray(_plain(value)), flat[n][_output_index(levels, n, place, flat[n].ndim)], flat[n]
-                )
-            compared += 1
-            if time.perf_counter() > end:
-                break
+        compared = _compare(program, levels, places, flat, worst)
     except NameError as error:  # jax: an axis name that only vmap binds
         if not named:
             raise
         reason = f"the function communicates along {', '.join(named)}, so single calls cannot stand in for it"
         return Check(None, 0, examples, note=f"{reason} ({error})".split("\n")[0])
-    note = (
-        "" if compared == examples else f"{compared} of {examples:,} examples, spread evenly, ends included"
-    )
+    share = f"{compared} of {examples:,} examples, spread evenly, ends included"
+    note = "" if compared == examples else share
+    if not worst.agrees and not _repeats(program, example(program, levels, places[0])):
+        note = f"{note}{'. ' if note else ''}{program.name}{_NOT_PURE}"
     return Check(worst.agrees, compared, examples, worst.absolute, worst.ulp, note)
+
+
+def _compare(
+    program: Program,
+    levels: tuple[Level, ...],
+    places: list[tuple[int, ...]],
+    flat: list[np.ndarray],
+    worst: _Worst,
+) -> int:
+    """Compares one example after another until they, or the time, are used up; returns how many."""
+    function, end = _single(program), time.perf_counter() + _SECONDS
+    for compared, place in enumerate(places, start=1):
+        expected = jax.tree.leaves(function(example(program, levels, place)))
+        worst.agrees &= len(expected) == len(flat)
+        for n, (value, whole) in enumerate(zip(expected, flat, strict=False)):
+            got = whole[_output_index(levels, n, place, whole.ndim)]
+            worst.add(np.asarray(_plain(value)), got, whole)
+        if time.perf_counter() > end:
+            return compared
+    return len(places)
 
 
 def sample(sizes: list[int], most: int) -> list[tuple[int, ...]]:
@@ -81,6 +99,23 @@ def example(program: Program, levels: tuple[Level, ...], place: tuple[int, ...])
             if axis is not None:
                 leaves[position] = leaves[position][(slice(None),) * axis + (number,)]
     return leaves
+
+
+def _repeats(program: Program, leaves: list[Any]) -> bool:
+    """Tells whether the function, traced twice on one example, makes the same program."""
+    arrays = axes.array_operands(program)
+
+    def trace() -> str:
+        def call(*now: Any) -> Any:
+            args, kwargs = axes.rebuild(program, arrays, now, leaves)
+            return program.function(*args, **kwargs)
+
+        return re.sub(r"\b0x[0-9a-f]+", "", str(jax.make_jaxpr(call)(*(leaves[n] for n in arrays))))
+
+    try:
+        return trace() == trace()
+    except _NEEDS_VALUES:
+        return True
 
 
 def _on_host(value: Any) -> Any:
@@ -121,9 +156,11 @@ def _output_index(levels: tuple[Level, ...], leaf: int, place: tuple[int, ...], 
 
 
 def _plain(value: Any) -> Any:
-    """Returns random keys as their words; anything else as it is."""
+    """Returns random keys as their words, gradients of whole numbers as zeros; anything else as it is."""
     if hasattr(value, "dtype") and values.is_key(value.dtype):
         return jax.random.key_data(value)
+    if getattr(value, "dtype", None) == jax.dtypes.float0:
+        return np.zeros(value.shape, np.bool_)
     return value
 
 

@@ -19,7 +19,7 @@ import jax
 from explainer.analysis import misfits
 from explainer.analysis.misfits import Scene, Told
 from explainer.analysis.parsing import PREDEFINED
-from explainer.errors import LimitError, RequestError, SpecError
+from explainer.errors import LimitError, RequestError, SpecError, message
 from explainer.report import Blame, Failure, Span
 from explainer.source import DTYPES, near_dtype
 
@@ -44,7 +44,7 @@ def describe(scene: Scene) -> Failure:
 def _message(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.msg:
         return error.msg
-    return str(error) or type(error).__name__
+    return message(error) or type(error).__name__
 
 
 def _memory_limit(error: BaseException) -> str:
@@ -52,7 +52,7 @@ def _memory_limit(error: BaseException) -> str:
 
 
 def _out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)  # XLA's status code
+    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in message(error)  # XLA's status code
 
 
 def _own_errors(scene: Scene) -> Told:
@@ -202,6 +202,49 @@ def _not_arrays(scene: Scene) -> Told:
     )
 
 
+def _leaked(scene: Scene) -> Told:
+    if not isinstance(scene.error, jax.errors.UnexpectedTracerError):
+        return None
+    return (
+        "The function uses a value that an earlier call of it left behind, in a global, a list, an attribute "
+        "or a cache. JAX traces a function more than once, and what it computed in one trace is dead after "
+        "it. Return values instead of storing them.",
+        Blame(),
+    )
+
+
+def _not_finite(scene: Scene) -> Told:
+    if type(scene.error).__name__ != "InternalFloatingPointError":  # of jax_debug_nans; JAX exports no name
+        return None
+    return (
+        "The compiled function gave nan or inf, and the code told JAX to stop there (jax_debug_nans or "
+        "jax_debug_infs). Without that setting the outputs show where they are.",
+        Blame(),
+    )
+
+
+def _not_mappable(scene: Scene) -> Told:
+    """Explains an operation that runs for one example, but has no rule to run for all of them."""
+    span = scene.sources.of_error(scene.error)
+    if scene.stage != "batch" or span is None:
+        return None
+    said = _headline(scene.error).rstrip(".")
+    return f"`{scene.sources.text(span)}` runs for one example, but JAX cannot map it: {said}.", Blame()
+
+
+def _failed_again(scene: Scene) -> Told:
+    program, nest, span = scene.program, scene.nest, scene.sources.of_error(scene.error)
+    again = scene.stage in ("lower", "check") and nest is not None and nest.returned
+    if program is None or span is None or not again:
+        return None
+    return (
+        f"{program.name} went through its first call, but failed when it was called again, at "
+        f"`{scene.sources.text(span)}`: {_headline(scene.error)}. JAX may call a function any number of "
+        "times, so it must not depend on what earlier calls left behind.",
+        Blame(),
+    )
+
+
 def _memory(scene: Scene) -> Told:
     if not _out_of_memory(scene.error):
         return None
@@ -218,18 +261,24 @@ def _exit(scene: Scene) -> Told:
     return "The code ended the program (sys.exit or exit). Remove that call to see the result.", Blame()
 
 
+def _headline(error: BaseException) -> str:
+    """Returns the line that says most: the first, or of a Python traceback (a callback's) the last."""
+    lines = [line for line in _message(error).split("\n") if line.strip()] or [type(error).__name__]
+    return lines[-1] if any("Traceback (most recent call last)" in line for line in lines) else lines[0]
+
+
 def _otherwise(scene: Scene) -> tuple[str, Blame]:
     span = scene.sources.of_error(scene.error)
     at = f" at `{scene.sources.text(span)}`" if span is not None and scene.sources.text(span) else ""
-    message = _message(scene.error).split("\n")[0]
+    said = _headline(scene.error)
     if scene.stage == "parse":
         where = span.source if span is not None else "the request"
-        return f"The text of {where} could not be evaluated{at}: {message}", Blame()
+        return f"The text of {where} could not be evaluated{at}: {said}", Blame()
     program, nest = scene.program, scene.nest
     if scene.stage != "trace" or program is None or nest is None or not nest.avals:
-        return f"The {scene.stage} stage failed{at}: {message}", Blame()
+        return f"The {scene.stage} stage failed{at}: {said}", Blame()
     return (
-        f"{program.name} cannot be called on one example{at}: {message.rstrip('.')}. It is handed "
+        f"{program.name} cannot be called on one example{at}: {said.rstrip('.')}. It is handed "
         f"{misfits.handed(program, nest)}. If a shape is not what you meant, change in_axes; "
         "otherwise the function itself must change.",
         Blame(),
@@ -245,7 +294,11 @@ _EXPLAINERS: tuple[Callable[[Scene], Told], ...] = (
     _wrong_arguments,
     _needs_value,
     _not_arrays,
+    _leaked,
+    _not_finite,
     _memory,
+    _not_mappable,
     misfits.out_axes,
     _exit,
+    _failed_again,
 )

@@ -8,8 +8,8 @@ ends in a *probe*: an equation over all values computed in it. The probe's batch
 where JAX's own rules put the axis of each operand, and rebinds itself, so levels append.
 
 Relies on (read in jax 0.9 to 0.10): `fancy_primitive_batchers`, `Jaxpr.replace`,
-`JaxprEqn.replace`, `Var(aval)`, name stacks surviving `eval_jaxpr`, and the pretty-printer's
-`JaxprPpContext`. `tests/analysis` fails when one of these changes.
+`JaxprEqn.replace`, `Var(aval)`, `Traced._consts`, name stacks surviving `eval_jaxpr`, and the
+pretty-printer's `JaxprPpContext`. `tests/analysis` fails when one of these changes.
 """
 
 from __future__ import annotations
@@ -131,6 +131,7 @@ class _Instrument:
     def __init__(self, result: Instrumented) -> None:
         self.result = result
         self.done: dict[int, Jaxpr] = {}
+        self.closed: dict[int, ClosedJaxpr] = {}  # JAX batches and prints one object once
 
     def body(self, jaxpr: Jaxpr, fresh: bool = False) -> Jaxpr:
         if not fresh and id(jaxpr) in self.done:
@@ -157,7 +158,7 @@ class _Instrument:
 
         def rebuild(value: Any) -> Any:
             if isinstance(value, ClosedJaxpr):
-                return ClosedJaxpr(rebuild(value.jaxpr), value.consts)
+                return self.reclosed(value, rebuild(value.jaxpr))
             if isinstance(value, Jaxpr):
                 twice = id(value) in seen  # two branches that are one jaxpr must stay two bodies
                 seen.add(id(value))
@@ -165,6 +166,12 @@ class _Instrument:
             return map_jaxprs(rebuild, value)
 
         return {name: rebuild(value) for name, value in eqn.params.items()}
+
+    def reclosed(self, old: ClosedJaxpr, jaxpr: Jaxpr) -> ClosedJaxpr:
+        known = self.closed.get(id(old))
+        if known is None or known.jaxpr is not jaxpr:
+            known = self.closed[id(old)] = ClosedJaxpr(jaxpr, old.consts)
+        return known
 
 
 def map_jaxprs(f: Callable[[Any], Any], value: Any) -> Any:
@@ -352,6 +359,17 @@ def frames(eqn: JaxprEqn) -> Iterator[tuple[Any, int]]:
 def evaluate(closed: ClosedJaxpr, args: Sequence[Any]) -> list[Any]:
     """Runs a jaxpr on values or tracers, name stacks kept."""
     return core.eval_jaxpr(closed.jaxpr, closed.consts, *args)
+
+
+def refuse_leaks(traced: Any) -> None:
+    """Raises on a `jax.stages.Traced` that closes over a value of another trace.
+
+    JAX makes it one more input, compiles, and then complains of a call with too few.
+    """
+    leaked = next((const for const in traced._consts if isinstance(const, core.Tracer)), None)
+    if leaked is not None:
+        what = f"{leaked.aval.str_short()} of an earlier trace"
+        raise jax.errors.UnexpectedTracerError(f"The program closes over a value {what}.")
 
 
 def aval(value: Any) -> jax.ShapeDtypeStruct:

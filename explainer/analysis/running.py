@@ -16,7 +16,7 @@ from typing import Any
 
 import jax
 
-from explainer.analysis import axes
+from explainer.analysis import axes, internals
 from explainer.analysis.parsing import Program
 from explainer.analysis.tracing import Nest
 from explainer.report import Device, Hlo, Memory, Timing
@@ -42,6 +42,7 @@ def lower(program: Program, nest: Nest) -> Lowered:
     start = time.perf_counter()
     traced = jax.jit(_flat(program, nest)).trace(*avals)
     between = time.perf_counter()
+    internals.refuse_leaks(traced)
     lowered = traced.lower()
     return Lowered(lowered, between - start, time.perf_counter() - between)
 

@@ -82,6 +82,8 @@ def _key_dtype() -> Any:
 @functools.cache  # NumPy works a name out anew each time
 def dtype_name(dtype: Any) -> str:
     """Returns NumPy's name of a dtype, or JAX's for random keys: "float32", "key<fry>"."""
+    if dtype == jax.dtypes.float0:
+        return "float0"
     return np.dtype(dtype).name if isinstance(dtype, np.dtype) else str(dtype)
 
 
@@ -93,6 +95,8 @@ def is_key(dtype: Any) -> bool:
 def leaf(path: str, value: Any) -> Leaf:
     """Describes an array: preview and statistics of its true values."""
     dtype = dtype_name(value.dtype)
+    if value.dtype == jax.dtypes.float0:  # the gradient of a whole number: it has a shape and no values
+        return Leaf(path, dtype, tuple(value.shape))
     if is_key(value.dtype):
         data = np.asarray(jax.random.key_data(value))
         kept = kept_indices(value.shape)

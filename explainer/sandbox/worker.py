@@ -16,6 +16,7 @@ import time
 from types import ModuleType
 from typing import NoReturn
 
+from explainer.errors import message
 from explainer.report import Report
 from explainer.sandbox import policy, wire
 from explainer.sandbox.settings import Limits
@@ -81,15 +82,8 @@ def _answer(connection: socket.socket, analysis: ModuleType, job: wire.Job, limi
         report = analysis.explain(job.request, until=job.until, emit=emit, limits=run)
         packed = wire.pack(wire.Answer(report))
     except BaseException as error:  # SystemExit and KeyboardInterrupt of user code, too, are an answer
-        packed = wire.pack(wire.Raised(type(error).__name__, _text(error)))
+        packed = wire.pack(wire.Raised(type(error).__name__, message(error)[:4000]))
     connection.sendall(packed)
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)[:4000]
-    except Exception:  # __str__ may be the user's
-        return "(its message could not be made)"
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ def f(x, y):
 """
 COND = "def f(x, y):\n    return lax.cond(x > 0, lambda a: jnp.sin(a) * 2, lambda a: -a, y)\n"
 RELU = "def f(x, y):\n    return jax.nn.relu(x) + jax.jit(lambda a: jnp.where(a > 1, a, x))(y)\n"
+TWICE = "f = lambda x, y: jnp.clip(jnp.clip(x, -1.0, 1.0) + y, -1.0, 1.0) + jnp.clip(y, -1.0, 1.0)\n"
 VJP = "f = jax.grad(lambda x, y: jnp.sum(jnp.tanh(x) * y))\n"
 
 
@@ -36,7 +37,9 @@ def test_axes_noted_level_by_level_become_places_in_the_final_array(relative, pl
     assert positions(relative) == placed
 
 
-@pytest.mark.parametrize("code", [SCAN, COND, RELU, VJP], ids=["scan", "cond", "relu", "grad"])
+@pytest.mark.parametrize(
+    "code", [SCAN, COND, RELU, TWICE, VJP], ids=["scan", "cond", "relu", "shared body", "grad"]
+)
 @pytest.mark.parametrize(
     "axes", [("(0, None)",), ("(0, None)", "(None, 0)"), ("(0, None)", "(None, 0)", "(0, 0)")]
 )
@@ -126,4 +129,5 @@ def test_two_levels_may_share_an_axis_name():
 def test_a_print_inside_the_function_appears_once_however_often_it_is_traced_here():
     code = "print('loaded')\ndef f(x):\n    print('traced')\n    jax.debug.print('x={}', x)\n    return x\n"
     report = explain(Request(code, "f", (Argument("x", "arange(f32[2])"),), (Vmap(),)))
+    assert report.failure is None
     assert report.printed == "loaded\ntraced\nx=0.0\nx=1.0\n"

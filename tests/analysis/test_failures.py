@@ -10,6 +10,7 @@ import pytest
 
 from explainer import Argument, Request, Vmap, explain
 from explainer.analysis import pipeline
+from explainer.spec import STAGES, Stage
 
 DIST = "def dist(x, y):\n    return jnp.sqrt(jnp.sum((x - y) ** 2))\n"
 XY = (Argument("X", "f32[3,2]"), Argument("Y", "f32[4,2]"))
@@ -21,7 +22,7 @@ class Case:
 
     name: str
     request: Request
-    stage: str
+    stage: Stage
     error: str
     says: tuple[str, ...]
     blames: str = ""
@@ -222,6 +223,55 @@ CASES = (
         "print('more')",
     ),
     Case(
+        "no batching rule",
+        one("def f(x): return jax.pure_callback(np.sin, x, x)"),
+        "batch",
+        "NotImplementedError",
+        ("runs for one example, but JAX cannot map it", "vmap_method"),
+        "jax.pure_callback(np.sin, x, x)",
+    ),
+    Case(
+        "callback that raises",
+        one(
+            "def host(x): raise ValueError('too cold')\n"
+            "def f(x): return jax.pure_callback(host, x, x, vmap_method='sequential')"
+        ),
+        "run",
+        "JaxRuntimeError",
+        ("The run stage failed: ValueError: too cold",),
+    ),
+    Case(
+        "value kept from an earlier call",
+        one("seen = []\ndef f(x):\n    seen.append(x)\n    return x + seen[0]"),
+        "lower",
+        "UnexpectedTracerError",
+        ("an earlier call of it left behind", "Return values"),
+    ),
+    Case(
+        "fails when called again",
+        one("calls = []\ndef f(x):\n    calls.append(1)\n    assert len(calls) < 2, 'used up'\n    return x"),
+        "lower",
+        "AssertionError",
+        ("f went through its first call, but failed when it was called again", "used up"),
+        "len(calls) < 2",
+    ),
+    Case(
+        "exception that is no Exception",
+        one("class Stop(BaseException): pass\ndef f(x): raise Stop('here')"),
+        "trace",
+        "Stop",
+        ("here",),
+        "raise Stop('here')",
+    ),
+    Case(
+        "exception without a message",
+        one("class Bad(Exception):\n    def __str__(self): raise RuntimeError\ndef f(x): raise Bad()"),
+        "trace",
+        "Bad",
+        ("Bad",),
+        "raise Bad()",
+    ),
+    Case(
         "raises in the code",
         one("def g():\n    raise RuntimeError('mine')\ng()"),
         "parse",
@@ -234,7 +284,7 @@ CASES = (
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_failure_says_what_where_and_what_to_do(case: Case):
-    report = explain(case.request, until="batch")
+    report = explain(case.request, until=max("batch", case.stage, key=STAGES.index))
     failure = report.failure
     assert failure is not None
     assert (failure.stage, failure.error_type) == (case.stage, case.error)
@@ -256,6 +306,16 @@ def _text(request: Request, span) -> str:
     lines[-1] = lines[-1][: span.end_column]
     lines[0] = lines[0][span.column :]
     return "\n".join(lines)
+
+
+def test_a_nan_that_jax_was_told_to_stop_at_is_explained():
+    with jax.debug_nans(True):
+        failure = explain(one("def f(x): return jnp.log(-x)")).failure
+    assert failure is not None and (failure.stage, failure.error_type) == (
+        "run",
+        "InternalFloatingPointError",
+    )
+    assert "gave nan or inf" in failure.explanation and "jax_debug_nans" in failure.explanation
 
 
 def test_the_message_is_the_one_plain_jax_prints():

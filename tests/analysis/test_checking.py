@@ -1,0 +1,38 @@
+"""The comparison with a plain Python loop: what it says of functions that no loop can repeat."""
+
+from __future__ import annotations
+
+import pytest
+
+from explainer import Argument, Request, Vmap, explain
+
+
+def check_of(code: str, value: str = "f32[3]"):
+    """Returns the check of `f(x)` under one level."""
+    report = explain(Request(code, "f", (Argument("x", value),), (Vmap(),)), until="check")
+    assert report.failure is None and report.check is not None
+    return report.check
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def f(x): return x * np.random.rand()",
+        "calls = []\ndef f(x):\n    calls.append(1)\n    return x * len(calls)",
+        "calls = []\ndef f(x):\n    calls.append(1)\n    return [x] * len(calls)",
+        "calls = []\ndef f(x):\n    calls.append(1)\n    return x * jnp.ones(len(calls))",
+    ],
+    ids=["random numbers", "counted calls", "another tree", "another shape"],
+)
+def test_a_function_that_does_not_repeat_itself_is_found_out(code):
+    check = check_of(code)
+    assert check.agrees is False
+    assert "f does not do the same each time it is called" in check.note
+
+
+def test_the_gradient_of_a_whole_number_has_a_shape_and_no_values():
+    code = "def f(x): return jax.grad(lambda n: 1.0 * n, allow_int=True)(x)"
+    report = explain(Request(code, "f", (Argument("x", "i32[3]"),), (Vmap(),)))
+    assert report.failure is None and report.check is not None and report.check.agrees
+    assert (report.outputs[0].dtype, report.outputs[0].shape) == ("float0", (3,))
+    assert report.outputs[0].preview is None
