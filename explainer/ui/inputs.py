@@ -5,7 +5,7 @@ Session.draft ─▶ fields ─▶ Session.draft
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import replace
 
 import streamlit as st
@@ -14,8 +14,8 @@ from streamlit.delta_generator import DeltaGenerator
 from explainer import export, lessons, links, source
 from explainer.spec import Argument
 from explainer.ui import draft as drafts
-from explainer.ui import markup, session, slots
-from explainer.ui.draft import ArgumentRow, Draft
+from explainer.ui import markup, rows, session
+from explainer.ui.draft import ArgumentRow
 from explainer.ui.editor import editor
 from explainer.ui.fields import seeded
 from explainer.ui.fills import read_fill
@@ -91,17 +91,7 @@ def arguments(blamed: Collection[str]) -> None:
     The `blamed` ones are those that the last failure comes from.
     """
     state = session.current()
-    with st.container(horizontal=True, vertical_alignment="center", key="icons-arguments"):
-        markup.heading("Arguments")
-        st.button(
-            "Add",
-            icon=":material/add:",
-            key="add-argument",
-            type="tertiary",
-            help="Add an argument",
-            on_click=_edit,
-            args=(drafts.add_argument,),
-        )
+    rows.heading("arguments", "Arguments", "", "Add an argument", drafts.add_argument)
     nothing = st.empty()
     if not state.draft.arguments:
         nothing.html(markup.tag("div", "No arguments: the function is called with nothing.", "pg-note"))
@@ -109,7 +99,7 @@ def arguments(blamed: Collection[str]) -> None:
     width = min(max(_NARROWEST, _FRAME + round(longest * _LETTER)), _WIDEST)
     for row in state.draft.arguments:
         _argument(row, row.argument.name in blamed, width)
-    slots.clear_rest("arguments", len(state.draft.arguments))
+    rows.clear_rest("arguments", len(state.draft.arguments))
 
 
 def jax_code() -> None:
@@ -182,7 +172,7 @@ def _argument(row: ArgumentRow, blamed: bool, width: int) -> None:
             key=f"icon:drop:{uid}",
             type="tertiary",
             help="Remove this argument",
-            on_click=_edit,
+            on_click=session.edit,
             args=(drafts.remove_argument, uid),
         )
     state = session.current()
@@ -211,8 +201,3 @@ def _refill(uid: int) -> None:
     fill: source.Fill = next(fill for fill in source.FILLS if fill == st.session_state[f"fill:{uid}"])
     key = f"value:{uid}"
     st.session_state[key] = source.with_fill(st.session_state[key], fill)
-
-
-def _edit(change: Callable[..., Draft], *arguments: int) -> None:
-    state = session.current()
-    state.draft = change(state.draft, *arguments)

@@ -16,7 +16,7 @@ import streamlit as st
 from explainer import axes
 from explainer.report import MappedLeaf, Report
 from explainer.ui import draft as drafts
-from explainer.ui import markup, session, slots, words
+from explainer.ui import markup, rows, session, words
 from explainer.ui.draft import Draft, LevelRow
 from explainer.ui.fields import seeded
 from explainer.ui.session import Known
@@ -35,33 +35,24 @@ def levels(blamed: Collection[int]) -> None:
     The `blamed` ones, counted without muted levels, are those that the last failure comes from.
     """
     _read()
-    rows = session.current().draft.levels
-    with st.container(horizontal=True, vertical_alignment="center", key="icons-levels"):
-        markup.heading("Axes", "outermost level first" if len(rows) > 1 else "")
-        st.button(
-            "Add",
-            icon=":material/add:",
-            key="add-level",
-            type="tertiary",
-            help="Add a level inside the others",
-            on_click=_edit,
-            args=(drafts.add_level,),
-        )
+    nest = session.current().draft.levels
+    aside = "outermost level first" if len(nest) > 1 else ""
+    rows.heading("levels", "Axes", aside, "Add a level inside the others", drafts.add_level)
     nothing = st.empty()
-    if not rows:
+    if not nest:
         nothing.html(markup.tag("div", "No vmap: the function gets the whole arguments.", "pg-note"))
     active = 0
-    for place, row in enumerate(rows):
+    for place, row in enumerate(nest):
         _level(row, place, None if row.muted else active, not row.muted and active in blamed)
         active += not row.muted
-    slots.clear_rest("levels", len(rows))
+    rows.clear_rest("levels", len(nest))
 
 
 def learn(report: Report) -> None:
     """Takes over from a report what its levels map, for the rows whose text it has understood."""
     state = session.current()
-    rows = [row for row in state.draft.levels if not row.muted]
-    for row, level in zip(rows, report.levels, strict=False):
+    active = [row for row in state.draft.levels if not row.muted]
+    for row, level in zip(active, report.levels, strict=False):
         if level.in_axes == row.vmap.in_axes and level.inputs:
             known = tuple(leaf.axis for leaf in level.inputs)
             state.known[row.uid, "in"] = Known(level, level.in_axes, known)
@@ -171,7 +162,7 @@ def _examples(row: LevelRow, active: int) -> markup.Html:
 def _icon(icon: str, key: str, label: str, disabled: bool, change: Callable[..., Draft], *args: int) -> None:
     st.button(
         label, icon=f":material/{icon}:", key=key, help=label, disabled=disabled, type="tertiary",
-        on_click=_edit, args=(change, *args),
+        on_click=session.edit, args=(change, *args),
     )  # fmt: skip
 
 
@@ -239,8 +230,3 @@ def _names(row: LevelRow) -> None:
 
 def _advanced(uid: int) -> None:
     session.current().advanced ^= {uid}
-
-
-def _edit(change: Callable[..., Draft], *arguments: int) -> None:
-    state = session.current()
-    state.draft = change(state.draft, *arguments)

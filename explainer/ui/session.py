@@ -7,6 +7,7 @@ The only module that knows the keys of `st.session_state`, widget keys included.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -61,6 +62,12 @@ def current() -> Session:
     if "session" not in st.session_state:
         st.session_state["session"] = _open()
     return cast(Session, st.session_state["session"])
+
+
+def edit(change: Callable[..., Draft], *arguments: int) -> None:
+    """Makes one edit of the draft: `change(draft, *arguments)`."""
+    state = current()
+    state.draft = change(state.draft, *arguments)
 
 
 def load(request: Request, lesson: str | None) -> None:

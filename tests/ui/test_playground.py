@@ -158,7 +158,7 @@ def test_levels_are_added_swapped_muted_and_removed(page):
     assert axes(page) == ["(None, 0)", "(0, None)"]
     click(page, "icon:mute:2")
     assert asked() == ["(None, 0)", "(0, None)"]
-    click(page, "add-level")
+    click(page, "add-levels")
     assert axes(page) == asked() == ["(None, 0)", "(0, None)", "0"]
     click(page, "icon:remove:2")
     assert axes(page) == asked() == ["(None, 0)", "0"]
@@ -173,7 +173,7 @@ def test_names_and_sizes_of_a_level_reach_the_request(page, fake):
 
 
 def test_arguments_are_added_filled_and_removed(page, fake):
-    click(page, "add-argument")
+    click(page, "add-arguments")
     assert [argument.name for argument in fake.requests[-1].arguments] == ["X", "Y", "x"]
     page.selectbox(key="fill:4").set_value("zeros")
     run(page)
