@@ -1,6 +1,6 @@
 """Checking: the mapped run against a plain Python loop over examples.
 
-    Program, outputs, levels ──▶ compare_with_loop ──▶ Check
+    Program, Nest, outputs, levels ──▶ compare_with_loop ──▶ Check
 
 The oracle knows nothing of vmap: it indexes each argument along its mapped axes, calls the function
 on that one example, and looks the same example up in the mapped result.
@@ -19,8 +19,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from explainer.analysis import axes, values
+from explainer.analysis import axes, tracing, values
 from explainer.analysis.parsing import Program
+from explainer.analysis.tracing import Nest
 from explainer.report import Check, Level
 
 MOST_EXAMPLES = 64
@@ -32,7 +33,7 @@ _NOT_PURE = (
 _EPS = 1024  # accepted error in units of the dtype's rounding at the leaf's largest value
 
 
-def compare_with_loop(program: Program, levels: tuple[Level, ...], outputs: Any) -> Check:
+def compare_with_loop(program: Program, nest: Nest, levels: tuple[Level, ...], outputs: Any) -> Check:
     """Calls the function on single examples and compares; says so where no loop is possible."""
     sizes = [level.axis_size or 0 for level in levels]
     examples = prod(sizes)
@@ -45,7 +46,7 @@ def compare_with_loop(program: Program, levels: tuple[Level, ...], outputs: Any)
     flat = [np.asarray(_plain(leaf)) for leaf in jax.tree.leaves(outputs)]
     worst = _Worst()
     try:
-        compared = _compare(program, levels, places, flat, worst)
+        compared = _compare(program, nest, levels, places, flat, worst)
     except NameError as error:  # jax: an axis name that only vmap binds
         if not named:
             raise
@@ -53,22 +54,24 @@ def compare_with_loop(program: Program, levels: tuple[Level, ...], outputs: Any)
         return Check(None, 0, examples, note=f"{reason} ({error})".split("\n")[0])
     share = f"{compared} of {examples:,} examples, spread evenly, ends included"
     note = "" if compared == examples else share
-    if not worst.agrees and not _repeats(program, example(program, levels, places[0])):
+    if not worst.agrees and not _repeats(program, nest, example(program, levels, places[0])):
         note = f"{note}{'. ' if note else ''}{program.name}{_NOT_PURE}"
     return Check(worst.agrees, compared, examples, worst.absolute, worst.ulp, note)
 
 
 def _compare(
     program: Program,
+    nest: Nest,
     levels: tuple[Level, ...],
     places: list[tuple[int, ...]],
     flat: list[np.ndarray],
     worst: _Worst,
 ) -> int:
     """Compares one example after another until they, or the time, are used up; returns how many."""
-    function, end = _single(program), time.perf_counter() + _SECONDS
+    function, end = jax.jit(_single(program, nest)), time.perf_counter() + _SECONDS
     for compared, place in enumerate(places, start=1):
-        expected = jax.tree.leaves(function(example(program, levels, place)))
+        leaves = example(program, levels, place)
+        expected = jax.tree.leaves(function([leaves[position] for position in nest.traced]))
         worst.agrees &= len(expected) == len(flat)
         for n, (value, whole) in enumerate(zip(expected, flat, strict=False)):
             got = whole[_output_index(levels, n, place, whole.ndim)]
@@ -101,47 +104,32 @@ def example(program: Program, levels: tuple[Level, ...], place: tuple[int, ...])
     return leaves
 
 
-def _repeats(program: Program, leaves: list[Any]) -> bool:
+def _repeats(program: Program, nest: Nest, leaves: list[Any]) -> bool:
     """Tells whether the function, traced twice on one example, makes the same program."""
-    arrays = axes.array_operands(program)
 
-    def trace() -> str:
-        def call(*now: Any) -> Any:
-            args, kwargs = axes.rebuild(program, arrays, now, leaves)
-            return program.function(*args, **kwargs)
+    def trace() -> str:  # a new function each time: JAX remembers the trace of an old one
+        text = str(jax.make_jaxpr(_single(program, nest))([leaves[position] for position in nest.traced]))
+        return re.sub(r"\b0x[0-9a-f]+", "", text)
 
-        return re.sub(r"\b0x[0-9a-f]+", "", str(jax.make_jaxpr(call)(*(leaves[n] for n in arrays))))
-
-    try:
-        return trace() == trace()
-    except _NEEDS_VALUES:
-        return True
+    return trace() == trace()
 
 
 def _on_host(value: Any) -> Any:
-    """Returns an array as NumPy's, whose indexing compiles nothing; keys and static values as they are."""
-    return np.asarray(value) if isinstance(value, jax.Array) and not values.is_key(value.dtype) else value
+    """Returns an array as NumPy's, whose indexing compiles nothing; what NumPy cannot hold as it is."""
+    if not isinstance(value, jax.Array) or values.is_key(value.dtype) or jax.typeof(value).weak_type:
+        return value
+    return np.asarray(value)
 
 
-def _single(program: Program) -> Callable[[list[Any]], Any]:
-    """Returns the function on one example's leaves, compiled; uncompiled if it needs concrete values."""
-    arrays = axes.array_operands(program)
+def _single(program: Program, nest: Nest) -> Callable[[list[Any]], Any]:
+    """Returns the function of one example's traced leaves; the others are what they were for the nest."""
+    others = tracing.others(program, nest)
 
-    def call(arrays_now: list[Any], leaves: list[Any]) -> Any:
-        args, kwargs = axes.rebuild(program, arrays, arrays_now, leaves)
+    def call(traced: list[Any]) -> Any:
+        args, kwargs = axes.rebuild(program, nest.traced, traced, others)
         return program.function(*args, **kwargs)
 
-    statics = [None if operand.is_array else operand.value for operand in program.operands]
-    compiled = jax.jit(lambda now: call(now, statics))
-
-    def single(leaves: list[Any]) -> Any:
-        now = [leaves[position] for position in arrays]
-        try:
-            return compiled(now)
-        except _NEEDS_VALUES:
-            return call(now, leaves)
-
-    return single
+    return call
 
 
 def _output_index(levels: tuple[Level, ...], leaf: int, place: tuple[int, ...], ndim: int) -> Any:
@@ -162,14 +150,6 @@ def _plain(value: Any) -> Any:
     if getattr(value, "dtype", None) == jax.dtypes.float0:
         return np.zeros(value.shape, np.bool_)
     return value
-
-
-_NEEDS_VALUES = (
-    jax.errors.ConcretizationTypeError,
-    jax.errors.TracerArrayConversionError,
-    jax.errors.TracerIntegerConversionError,
-    jax.errors.NonConcreteBooleanIndexError,
-)
 
 
 class _Worst:

@@ -8,11 +8,12 @@ beside it in the Failure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import jax
+import numpy as np
 
 from explainer.analysis import axes
 from explainer.analysis.batching import output_path
@@ -48,14 +49,14 @@ def in_axes(scene: Scene) -> Told:
     if nest is None or program is None or not 0 < len(nest.avals) <= len(program.levels):
         return None
     k = len(nest.avals) - 1
-    explainers = (_unfit_spec, _no_such_axis, _unequal_sizes, _nothing_mapped)
+    explainers = (_unfit_setting, _unfit_spec, _no_such_axis, _unequal_sizes, _nothing_mapped)
     return next((told for explain in explainers if (told := explain(scene, k))), None)
 
 
 def out_axes(scene: Scene) -> Told:
     """Explains a batch stage that failed where a level puts its results back."""
     program, nest = scene.program, scene.nest
-    if scene.stage != "batch" or program is None or nest is None or not nest.outputs:
+    if scene.stage != "batch" or program is None or nest is None or nest.error is None or not nest.outputs:
         return None
     k = min(nest.outputs) - 1  # the innermost level that did not return
     result = nest.outputs[k + 1]
@@ -74,6 +75,23 @@ def out_axes(scene: Scene) -> Told:
 def _level_title(program: Program, k: int) -> str:
     depth = "" if len(program.levels) == 1 else f" (level {k}, counted from outside)"
     return f"vmap over {program.levels[k].name}{depth}"
+
+
+def _unfit_setting(scene: Scene, k: int) -> Told:
+    """Explains an out_axes, axis_size or axis_name that is none, whatever the arguments are."""
+    program, _ = _known(scene)
+    level = program.levels[k]
+    if any(type(axis) is not int for axis in jax.tree.leaves(level.out_axes)):
+        what = f"out_axes={level.text.out_axes} must be an int, None, or a tree of them"
+    elif level.axis_size is not None and type(level.axis_size) is not int:
+        what = (
+            f"axis_size={level.text.axis_size} must be a whole number, not {type(level.axis_size).__name__}"
+        )
+    elif not isinstance(level.axis_name, Hashable):
+        what = f"axis_name={level.text.axis_name} must be a name, such as {level.name!r}"
+    else:
+        return None
+    return f"{_level_title(program, k)}: {what}.", Blame(levels=(k,))
 
 
 def _unfit_spec(scene: Scene, k: int) -> Told:
@@ -137,6 +155,8 @@ def _no_such_axis(scene: Scene, k: int) -> Told:
 
 def _static_mapped(program: Program, operand: Any) -> str:
     said = f"{operand.path} is the Python value {str(operand.value)[:40]} and has no axis to map: "
+    if isinstance(operand.value, np.ndarray):
+        said = f"{operand.path} is a NumPy array of {operand.value.dtype}, so JAX cannot map it: "
     if any(argument.keyword and argument.name == operand.argument for argument in program.arguments):
         return said + (
             "jax.vmap maps every keyword argument over axis 0. Pass it by position with None, "

@@ -42,6 +42,8 @@ PREDEFINED: Mapping[str, Any] = types.MappingProxyType(
 )
 """Names that stand in scope of every text."""
 
+_NOT_NUMBERS = "OSUMm"  # NumPy's kinds that JAX has no type for: objects, text, dates
+
 LEVEL_NAMES = "ijklmnopqrstuvwxyz"
 
 
@@ -80,8 +82,10 @@ class Operand:
 
     @property
     def is_array(self) -> bool:
-        """Tells an array (or the promise of one) from a static Python value."""
-        return isinstance(self.value, (ShapeSpec, jax.Array, np.ndarray, np.generic))
+        """Tells an array (or the promise of one) from a static Python value, or NumPy's text and objects."""
+        if isinstance(self.value, (np.ndarray, np.generic)):
+            return self.value.dtype.kind not in _NOT_NUMBERS
+        return isinstance(self.value, (ShapeSpec, jax.Array))
 
     @property
     def aval(self) -> jax.ShapeDtypeStruct:

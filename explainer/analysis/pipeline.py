@@ -290,10 +290,11 @@ def _refuse_too_large(run: _Run) -> None:
 
 
 def _check(run: _Run) -> str:
-    if _needed(run.nest).error is not None:
+    program, nest = _needed(run.program), _needed(run.nest)
+    if nest.error is not None:
         return "where the results' axes are is not known"
     with capture.dropped():
-        check = checking.compare_with_loop(_needed(run.program), run.report.levels, run.outputs)
+        check = checking.compare_with_loop(program, nest, run.report.levels, run.outputs)
     run.add(check=check)
     return ""
 

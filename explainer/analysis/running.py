@@ -16,7 +16,7 @@ from typing import Any
 
 import jax
 
-from explainer.analysis import axes, internals
+from explainer.analysis import axes, internals, tracing
 from explainer.analysis.parsing import Program
 from explainer.analysis.tracing import Nest
 from explainer.report import Device, Hlo, Memory, Timing
@@ -50,7 +50,7 @@ def lower(program: Program, nest: Nest) -> Lowered:
 def _flat(program: Program, nest: Nest) -> Callable[..., Any]:
     """Returns the nest as a function of the traced leaves only."""
     mapped = program.mapped(program.function)
-    others = program.values() if nest.kept else [None if o.is_array else o.value for o in program.operands]
+    others = tracing.others(program, nest)
 
     @functools.wraps(program.function)
     def fun(*leaves: Any) -> Any:

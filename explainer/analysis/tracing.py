@@ -77,7 +77,7 @@ def _example(program: Program, nest: Nest, leaves: list[Any]) -> Any:
     here = [leaves[position] for position in nest.traced]
 
     def fun(*example: Any) -> Any:
-        args, kwargs = axes.rebuild(program, nest.traced, example, _others(program, nest))
+        args, kwargs = axes.rebuild(program, nest.traced, example, others(program, nest))
         result = program.function(*args, **kwargs)
         nest.returned = True
         return result
@@ -90,7 +90,7 @@ def _example(program: Program, nest: Nest, leaves: list[Any]) -> Any:
     return jax.tree.unflatten(jax.tree.structure(result), out)
 
 
-def _others(program: Program, nest: Nest) -> list[Any]:
+def others(program: Program, nest: Nest) -> list[Any]:
     """Returns the leaves that are not traced: static values, and the arrays kept concrete."""
     if nest.kept:
         return program.values()
@@ -101,10 +101,10 @@ def _traced(program: Program, nest: Nest, k: int, fun: Callable[..., Any]) -> tu
     """Traces `fun(*args, **kwargs)` on what level k is handed; returns its jaxpr and result shapes."""
     avals = nest.avals[k] if k else [program.operands[p].aval for p in axes.array_operands(program)]
     by_position = dict(zip(axes.array_operands(program), avals, strict=True))
-    others = _others(program, nest)
+    rest = others(program, nest)
 
     def run(*leaves: Any) -> Any:
-        args, kwargs = axes.rebuild(program, nest.traced, leaves, others)
+        args, kwargs = axes.rebuild(program, nest.traced, leaves, rest)
         return fun(*args, **kwargs)
 
     return jax.make_jaxpr(run, axis_env=_axis_env(program, nest, k), return_shape=True)(

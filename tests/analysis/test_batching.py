@@ -115,6 +115,14 @@ def test_an_array_whose_value_python_needs_stays_concrete_as_in_jax():
     assert report.check is not None and report.check.agrees
 
 
+def test_an_array_of_text_is_handed_over_as_it_is():
+    arguments = (Argument("x", "arange(f32[3])"), Argument("names", "np.array(['a', 'b'])"))
+    report = explain(Request("f = lambda x, t: x * len(t)", "f", arguments, (Vmap("(0, None)"),)))
+    assert report.failure is None
+    assert report.outputs[0].preview == [0.0, 2.0, 4.0]
+    assert report.arguments[1].static == "array(['a', 'b'], dtype='<U1')"
+
+
 def test_two_levels_may_share_an_axis_name():
     code = "def f(x):\n    return lax.psum(x, 'i')\n"
     request = Request(

@@ -30,6 +30,23 @@ def test_a_function_that_does_not_repeat_itself_is_found_out(code):
     assert "f does not do the same each time it is called" in check.note
 
 
+@pytest.mark.parametrize(
+    ("code", "values", "in_axes"),
+    [
+        ("def f(x, t): return x * np.sin(t).sum()", ("f32[3]", "np.arange(3.0)"), "(0, None)"),
+        ("def f(x, n): return x * sum(range(n)) / 3", ("bf16[3]", "jnp.array(3)"), "(0, None)"),
+        ("def f(x, s): return x * s", ("normal(bf16[3])", "jnp.array(2.7)"), "(0, None)"),
+        ("def f(x, s): return x * s", ("normal(bf16[3])", "jnp.full(3, 2.7)"), "0"),
+    ],
+    ids=["NumPy inside", "a concrete number", "weakly typed, shared", "weakly typed, mapped"],
+)
+def test_the_loop_computes_in_the_dtypes_of_the_mapped_run(code, values, in_axes):
+    arguments = tuple(Argument(name, value) for name, value in zip("xy", values))
+    report = explain(Request(code, "f", arguments, (Vmap(in_axes),)), until="check")
+    assert report.failure is None and report.check is not None
+    assert (report.check.agrees, report.check.note) == (True, "")
+
+
 def test_the_gradient_of_a_whole_number_has_a_shape_and_no_values():
     code = "def f(x): return jax.grad(lambda n: 1.0 * n, allow_int=True)(x)"
     report = explain(Request(code, "f", (Argument("x", "i32[3]"),), (Vmap(),)))

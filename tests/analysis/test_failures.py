@@ -212,6 +212,34 @@ CASES = (
         ("vmap over j", "out_axes=1", "out f32[]"),
     ),
     Case(
+        "out_axes that is no axis",
+        one("def f(x): return x", out_axes="'last'"),
+        "trace",
+        "TypeError",
+        ("vmap over i: out_axes='last' must be an int, None, or a tree of them",),
+    ),
+    Case(
+        "axis_size that is no whole number",
+        one("def f(x): return x", axis_size="'four'"),
+        "trace",
+        "ValueError",
+        ("vmap over i: axis_size='four' must be a whole number, not str",),
+    ),
+    Case(
+        "axis_name that is no name",
+        one("def f(x): return x", axis_name="['i']"),
+        "trace",
+        "TypeError",
+        ("vmap over i: axis_name=['i'] must be a name",),
+    ),
+    Case(
+        "NumPy array that JAX cannot hold, mapped",
+        one("def f(x): return 1.0", "np.array(['a', 'b'])"),
+        "trace",
+        "TypeError",
+        ("x is a NumPy array of <U1", "JAX cannot map it"),
+    ),
+    Case(
         "exit", one("import sys\nsys.exit(3)\n"), "parse", "SystemExit", ("ended the program",), "sys.exit(3)"
     ),
     Case(
