@@ -146,6 +146,8 @@ def _request_from_json(data: str, name: str) -> Request:
     try:
         request = msgspec.json.decode(data, type=Request)
         _refuse_unknown(msgspec.json.decode(data), request, name)
+    except UnicodeEncodeError as error:  # stdin lets bytes that are not UTF-8 through
+        raise RequestError(f"{name} is not UTF-8 text") from error
     except msgspec.MsgspecError as error:
         raise RequestError(f"{name} is not a request: {error}") from error
     return request

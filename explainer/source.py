@@ -31,6 +31,8 @@ DTYPES = {
 }
 """Short name -> NumPy's name. Both are accepted: `f32[3]` and `float32[3]`."""
 
+MOST_ELEMENTS = 2**63 - 1  # JAX counts them in 64 bits
+
 _NAMES = {**DTYPES, **{name: name for name in DTYPES.values()}}
 _SHORT = {name: short for short, name in DTYPES.items()}
 _TOKEN = re.compile(
@@ -86,6 +88,8 @@ def substitute(text: str, taken: Container[str]) -> tuple[str, dict[str, ShapeSp
         if match["string"] or dtype not in _NAMES or dtype in taken:
             return match[0]
         spec = ShapeSpec(_NAMES[dtype], _dims(match, text), _fill(match))
+        if spec.size > MOST_ELEMENTS:
+            raise SpecError(f"{spec} has more elements than any machine can count", text, match.start("dims"))
         name = f"_{len(specs)}"
         specs[name] = spec
         return name.ljust(len(match[0]))

@@ -232,3 +232,10 @@ def test_the_sandbox_runs_the_same_request(source, capsys):
     read = report.from_json(capsys.readouterr().out.encode())
     assert read.outputs[0].shape == (3, 4)
     assert read.isolation.level != "none"
+
+
+def test_stdin_that_is_not_text_is_bad_usage(monkeypatch, capsys):
+    stdin = io.TextIOWrapper(io.BytesIO(b'{"code": "\xff"}'), "utf-8", errors="surrogateescape")
+    monkeypatch.setattr(sys, "stdin", stdin)
+    assert cli.main(["-"]) == 2
+    assert capsys.readouterr().err.startswith("explainer: stdin is not UTF-8 text")

@@ -33,6 +33,7 @@ def test_a_spec_names_dtype_shape_and_fill(text, expected):
         ("f32[-1]", "'-1' is not an axis size", 4),
         ("f32[3", "never closed", 3),
         ("{'w': f32[2], 'b': f32[2.5]}", "'2.5' is not an axis size", 23),
+        ("f32[9999999999,9999999999]", "more elements than any machine can count", 4),
     ],
 )
 def test_a_spec_that_cannot_be_read_points_at_the_place(text, problem, column):
