@@ -357,15 +357,15 @@ def _encoded(encode: Callable[[Any], bytes], report: Report) -> bytes:
     try:
         return encode(report)
     except UnicodeEncodeError:  # the user's code printed or raised half a surrogate pair
-        return encode(_clean(msgspec.to_builtins(report)))
+        return encode(clean(msgspec.to_builtins(report)))
 
 
-def _clean(value: object) -> object:
-    """Replaces what is not text in any string of nested plain data."""
+def clean(value: object) -> object:
+    """Returns plain data, nested as it is, with every string fit for UTF-8: "a\\ud800" -> "a?"."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, dict):
-        return {_clean(key): _clean(item) for key, item in value.items()}
+        return {clean(key): clean(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_clean(item) for item in value]
+        return [clean(item) for item in value]
     return value

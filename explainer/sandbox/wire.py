@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import msgspec
 
-from explainer.report import Leaf, Report
+from explainer.report import Leaf, Report, clean
 from explainer.sandbox.settings import Limits, Strategy
 from explainer.spec import Request, Stage
 
@@ -169,7 +169,7 @@ def _decode(decoder: msgspec.msgpack.Decoder[T], payload: bytes) -> T:
         return decoder.decode(payload)
     # msgspec lets UnicodeDecodeError (a ValueError) and, for deep nesting, RecursionError through
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
-        raise BadFrame(f"{type(error).__name__}: {clean(str(error))[:500]}") from error
+        raise BadFrame(f"{type(error).__name__}: {clean(str(error)[:500])}") from error
 
 
 class Frames:
@@ -198,7 +198,7 @@ def pack(message: msgspec.Struct) -> bytes:
     try:
         payload = msgspec.msgpack.encode(message)
     except UnicodeEncodeError:  # user text can hold them: "\\ud800"; UTF-8 can not
-        payload = msgspec.msgpack.encode(_clean_tree(msgspec.to_builtins(message)))
+        payload = msgspec.msgpack.encode(clean(msgspec.to_builtins(message)))
     return HEADER.pack(len(payload)) + payload
 
 
@@ -207,28 +207,13 @@ def send(connection: socket.socket, message: msgspec.Struct) -> None:
     connection.sendall(pack(message))
 
 
-def clean(text: str) -> str:
-    """Returns text that UTF-8 can hold: "a\\ud800" -> "a?"."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
 def clean_request(request: Request) -> Request:
     """Returns the request with every string fit for UTF-8."""
     try:
         msgspec.msgpack.encode(request)
     except UnicodeEncodeError:
-        return msgspec.convert(_clean_tree(msgspec.to_builtins(request)), Request)
+        return msgspec.convert(clean(msgspec.to_builtins(request)), Request)
     return replace(request)
-
-
-def _clean_tree(tree: object) -> object:
-    if isinstance(tree, str):
-        return clean(tree)
-    if isinstance(tree, dict):
-        return {_clean_tree(key): _clean_tree(value) for key, value in tree.items()}
-    if isinstance(tree, (list, tuple)):
-        return [_clean_tree(value) for value in tree]
-    return tree
 
 
 def _require_plain_previews(report: Report) -> None:
