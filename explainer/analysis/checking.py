@@ -30,7 +30,8 @@ _NOT_PURE = (
     " does not do the same each time it is called: it draws random numbers in Python or NumPy, or keeps "
     "something between calls. jax.vmap calls it once for all examples."
 )
-_EPS = 1024  # accepted error in units of the dtype's rounding at the leaf's largest value
+_EPS = 1024  # accepted error in units of the coarsest dtype's rounding at the leaf's largest value
+_MOST_ERROR = 0.1  # and of that value, at most: 1024 roundings of a half float would accept anything
 
 
 def compare_with_loop(program: Program, nest: Nest, levels: tuple[Level, ...], outputs: Any) -> Check:
@@ -44,7 +45,7 @@ def compare_with_loop(program: Program, nest: Nest, levels: tuple[Level, ...], o
         return Check(False, 0, examples, note=program.name + _NOT_PURE)  # traced twice, two results
     places = sample(sizes, MOST_EXAMPLES)
     flat = [np.asarray(_plain(leaf)) for leaf in jax.tree.leaves(outputs)]
-    worst = _Worst()
+    worst = _Worst(_coarsest(nest))
     try:
         compared = _compare(program, nest, levels, places, flat, worst)
     except NameError as error:  # jax: an axis name that only vmap binds
@@ -57,6 +58,14 @@ def compare_with_loop(program: Program, nest: Nest, levels: tuple[Level, ...], o
     if not worst.agrees and not _repeats(program, nest, example(program, levels, places[0])):
         note = f"{note}{'. ' if note else ''}{program.name}{_NOT_PURE}"
     return Check(worst.agrees, compared, examples, worst.absolute, worst.ulp, note)
+
+
+def _coarsest(nest: Nest) -> float:
+    """Returns the rounding of the coarsest dtype in the example's program; 0 without floats."""
+    bodies = nest.source.bodies if nest.source is not None else []
+    outputs = [var for body in bodies for eqn in body.eqns for var in eqn.outvars]
+    dtypes = {getattr(var.aval, "dtype", np.dtype(bool)) for var in outputs}
+    return max((float(jnp.finfo(d).eps) for d in dtypes if jnp.issubdtype(d, jnp.inexact)), default=0.0)
 
 
 def _compare(
@@ -155,7 +164,8 @@ def _plain(value: Any) -> Any:
 class _Worst:
     """The largest deviation so far over all compared values."""
 
-    def __init__(self) -> None:
+    def __init__(self, eps: float) -> None:
+        self.eps = eps  # of the coarsest dtype that the function computes in
         self.absolute = 0.0
         self.ulp = 0.0
         self.agrees = True
@@ -182,7 +192,8 @@ class _Worst:
             ulps = np.where(error == 0, 0.0, error / (size * eps))
         self.absolute = max(self.absolute, float(error.max(initial=0.0)))
         self.ulp = max(self.ulp, float(np.nan_to_num(ulps, nan=np.inf).max(initial=0.0)))
-        self.agrees &= bool((error <= _EPS * eps * scale).all())
+        accepted = min(_EPS * max(eps, self.eps), _MOST_ERROR)
+        self.agrees &= bool((error <= accepted * scale).all())
 
     def _exact(self, expected: np.ndarray, got: np.ndarray) -> None:
         error = np.abs(expected.astype(np.float64) - got.astype(np.float64))
