@@ -17,6 +17,8 @@ from explainer.source import short_dtype
 
 Html = NewType("Html", str)
 
+_LINK = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)", re.IGNORECASE)  # where a bare address can be broken
+_JOINER = "\u2060"  # has no width, and no address holds it
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&\"'])")
 
 
@@ -26,8 +28,8 @@ def escape(text: object) -> Html:
 
 
 def markdown(text: str) -> str:
-    """Returns text for a widget's label: every Markdown sign escaped, on one line."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    """Returns text for a widget's label: every Markdown sign escaped, no address a link, on one line."""
+    return _MARKDOWN.sub(r"\\\1", _LINK.sub(_JOINER, " ".join(text.split())))
 
 
 def tag(name: str, content: str, css: str = "", **attributes: str) -> Html:

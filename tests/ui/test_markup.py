@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from explainer.report import BatchedAval
@@ -33,6 +35,13 @@ def test_html_is_escaped_everywhere(text):
 def test_markdown_is_escaped(text):
     shown = markup.markdown(text)
     assert all(shown[at - 1] == "\\" for at, character in enumerate(shown) if character in "*[]()`:$<>#_")
+
+
+@pytest.mark.parametrize("text", ["see http://e.com now", "HTTPS://e.com", "www.e.com", "a@e.com"])
+def test_an_address_in_a_label_is_no_link(text):
+    shown = re.sub(r"\\(.)", r"\1", markup.markdown(text))
+    assert not re.search(r"https?://|www\.|@e", shown, re.IGNORECASE)
+    assert shown.replace("\u2060", "") == text
 
 
 def test_the_axis_of_each_level_is_marked_with_its_name_and_colour():
