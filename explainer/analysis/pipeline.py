@@ -120,6 +120,16 @@ class _Run:
         """Puts fields into the Report."""
         self.report = replace(self.report, **fields)
 
+    def valued(self) -> tuple[ArgumentReport, ...]:
+        """Returns the arguments with their values, where a failure came before the run showed them."""
+        program = self.program
+        if program is None or self.report.outputs or _cells(program) > PLAIN_CELLS:
+            return self.report.arguments
+        try:
+            return _arguments(program, previews=True)
+        except Exception:  # noqa: BLE001  (an array the user's code deleted: its shape is still shown)
+            return self.report.arguments
+
     def finished(self) -> Report:
         """Returns the Report with the stages that were never reached."""
         if self.report.stages[-1].name == "batch" and self.nest is not None and self.nest.error is not None:
@@ -130,9 +140,8 @@ class _Run:
         left = STAGES[len(self.report.stages) :]
         if self.report.failure is not None:
             note = f"after the {self.report.failure.stage} stage failed"
-            self.add(
-                stages=(*self.report.stages, *(StageReport(name, "skipped", note=note) for name in left))
-            )
+            skipped = (StageReport(name, "skipped", note=note) for name in left)
+            self.add(stages=(*self.report.stages, *skipped), arguments=self.valued())
         self.emit(self.report)
         return self.report
 
@@ -206,12 +215,17 @@ def _trace(run: _Run) -> None:
 def _raise_as_jax_does(program: Program) -> None:
     """Makes the user's own call, without any tracing of ours, for the very error that JAX raises."""
     with capture.recorded():  # told once already; an endless print ends here too
-        if sum(operand.aval.size for operand in program.operands if operand.is_array) > PLAIN_CELLS:
+        if _cells(program) > PLAIN_CELLS:
             jax.eval_shape(*_abstract_call(program))
         else:
             args, kwargs = jax.tree.unflatten(program.tree, program.values())
             program.mapped(program.function)(*args, **kwargs)
         jax.effects_barrier()
+
+
+def _cells(program: Program) -> int:
+    """Returns the number of elements of all array arguments."""
+    return sum(operand.aval.size for operand in program.operands if operand.is_array)
 
 
 def _abstract_call(program: Program) -> tuple[Any, ...]:

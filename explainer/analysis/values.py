@@ -143,9 +143,10 @@ def _statistics(host: np.ndarray) -> dict[str, Any]:
         host = host.astype(np.uint8)
     if np.issubdtype(host.dtype, np.complexfloating):
         return {"nan_count": int(np.isnan(host).sum()), "inf_count": int(np.isinf(host).sum())}
-    numbers = host.astype(np.float64)
-    finite = numbers[np.isfinite(numbers)]
+    numbers = host if host.dtype.kind in "iuf" else host.astype(np.float32)  # bfloat16 and the like
     counts = {"nan_count": int(np.isnan(numbers).sum()), "inf_count": int(np.isinf(numbers).sum())}
+    finite = numbers[np.isfinite(numbers)] if any(counts.values()) else numbers
     if not finite.size:
         return counts
-    return {"min": float(finite.min()), "max": float(finite.max()), "mean": float(finite.mean()), **counts}
+    mean = float(finite.mean(dtype=np.float64))
+    return {"min": float(finite.min()), "max": float(finite.max()), "mean": mean, **counts}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -55,7 +57,7 @@ def test_the_jaxprs_are_the_ones_jax_prints(code, axes):
     )
     report = explain(request, until="lower")
     assert report.failure is None and report.jaxpr is not None
-    scope = {"jax": jax, "jnp": jnp, "lax": jax.lax}
+    scope: dict[str, Any] = {"jax": jax, "jnp": jnp, "lax": jax.lax}
     exec(code, scope)
     mapped = [scope["f"]]
     for text in reversed(axes):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from explainer import Argument, Request, Vmap, explain
@@ -312,7 +313,8 @@ CASES = (
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_failure_says_what_where_and_what_to_do(case: Case):
-    report = explain(case.request, until=max("batch", case.stage, key=STAGES.index))
+    until = STAGES[max(STAGES.index("batch"), STAGES.index(case.stage))]
+    report = explain(case.request, until=until)
     failure = report.failure
     assert failure is not None
     assert (failure.stage, failure.error_type) == (case.stage, case.error)
@@ -362,6 +364,12 @@ def test_shapes_of_outer_levels_survive_a_failure_further_in():
     assert [leaf.shape for leaf in report.levels[0].inputs] == [(3, 2), (4, 2)]
     assert [leaf.shape for leaf in report.levels[1].inputs] == [(2,), (4, 2)]
     assert [leaf.index for leaf in report.levels[1].inputs] == [None, 0]
+
+
+def test_a_failure_before_the_run_still_shows_the_arguments_values():
+    report = explain(Request(DIST, "dist", XY, (Vmap("0"),)))
+    assert report.failure is not None and report.failure.stage == "trace"
+    assert [np.shape(argument.leaves[0].preview) for argument in report.arguments] == [(3, 2), (4, 2)]
 
 
 def test_a_run_that_does_not_fit_in_memory_is_traced_and_compiled_but_not_started():
