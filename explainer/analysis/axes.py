@@ -8,7 +8,7 @@ Prefix trees are resolved by JAX's own `flatten_axes`. Leaves are named in the u
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,13 +124,15 @@ def in_template(program: Program) -> AxesTemplate:
         holes[position] = _Hole(n)
     args, _ = jax.tree.unflatten(program.tree, holes)
     names = [argument.name for argument in program.arguments if not argument.keyword]
-    return AxesTemplate(tuple(_written(arg, name) for arg, name in zip(args, names, strict=True)))
+    return AxesTemplate(
+        tuple(_template(arg, name, program.scope) for arg, name in zip(args, names, strict=True))
+    )
 
 
-def out_template(tree: Any) -> AxesTemplate:
+def out_template(program: Program, tree: Any) -> AxesTemplate:
     """Returns the text of an out_axes tree with a hole per output leaf."""
     holes = [_Hole(n) for n in range(tree.num_leaves)]
-    return AxesTemplate((_written(jax.tree.unflatten(tree, holes), None),))
+    return AxesTemplate((_template(jax.tree.unflatten(tree, holes), None, program.scope),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,23 +145,34 @@ class _Hole:
 _STATIC = _Hole(None)
 
 
-def _written(tree: Any, name: str | None) -> str:
-    """Writes a tree of holes as Python: {'w': _Hole(0)} -> "{{'w': {0}}}"; "" where that is impossible."""
-    if isinstance(tree, _Hole) and tree.number is not None:
-        return f"{{{tree.number}}}"
-    if tree is None or tree is _STATIC:
+def _template(tree: Any, name: str | None, scope: Mapping[str, Any]) -> str:
+    """Writes a tree of holes as Python; "" for a class of its own in a tree that has no name."""
+    written = _written(tree, scope)
+    if written is None and name is not None:
+        leaves = ", ".join(_written(leaf, scope) or "" for leaf in jax.tree.leaves(tree))
+        written = f"jax.tree.unflatten(jax.tree.structure({name}), [{leaves}])"
+    return written or ""
+
+
+def _written(tree: Any, scope: Mapping[str, Any]) -> str | None:
+    """Writes what Python has a literal or the user a name for: {'w': _Hole(0)} -> "{{'w': {0}}}"."""
+    if isinstance(tree, _Hole):
+        return "None" if tree.number is None else f"{{{tree.number}}}"
+    if tree is None:
         return "None"
-    if type(tree) is dict:
-        inside = ", ".join(f"{_escaped(repr(key))}: {_written(item, None)}" for key, item in tree.items())
-        return f"{{{{{inside}}}}}"
-    if type(tree) is list:
-        return f"[{', '.join(_written(item, None) for item in tree)}]"
-    if type(tree) is tuple:
-        return f"({', '.join(_written(item, None) for item in tree)}{',' if len(tree) == 1 else ''})"
-    if name is None:
-        return ""
-    holes = ", ".join(_written(leaf, None) for leaf in jax.tree.leaves(tree))
-    return f"jax.tree.unflatten(jax.tree.structure({name}), [{holes}])"
+    named = isinstance(tree, tuple) and scope.get(type(tree).__name__) is type(tree)  # a NamedTuple
+    if type(tree) not in (dict, list, tuple) and not named:
+        return None
+    items = [_written(item, scope) for item in (tree.values() if isinstance(tree, dict) else tree)]
+    if any(item is None for item in items):
+        return None
+    if isinstance(tree, dict):
+        pairs = (f"{_escaped(repr(key))}: {item}" for key, item in zip(tree, items, strict=True))
+        return f"{{{{{', '.join(pairs)}}}}}"
+    inside = ", ".join(item for item in items if item is not None)
+    if isinstance(tree, list):
+        return f"[{inside}]"
+    return f"{type(tree).__name__}({inside})" if named else f"({inside}{',' if len(items) == 1 else ''})"
 
 
 def _escaped(text: str) -> str:

@@ -42,7 +42,7 @@ def levels(program: Program, nest: Nest) -> tuple[Level, ...]:
             axes.mapped_leaf(output_path(path), aval, axis)
             for (path, aval), axis in zip(flat, out_axes, strict=True)
         )
-        done[k] = replace(done[k], outputs=outputs, out_template=axes.out_template(tree))
+        done[k] = replace(done[k], outputs=outputs, out_template=axes.out_template(program, tree))
     return tuple(done)
 
 

@@ -18,10 +18,11 @@ import jax
 
 from explainer.analysis import misfits
 from explainer.analysis.misfits import Scene, Told
-from explainer.analysis.parsing import PREDEFINED
+from explainer.analysis.parsing import PREDEFINED, level_letter
 from explainer.errors import LimitError, RequestError, SpecError, message
 from explainer.report import Blame, Failure, Span
 from explainer.source import DTYPES, near_dtype
+from explainer.spec import Request
 
 
 def describe(scene: Scene) -> Failure:
@@ -85,7 +86,8 @@ def _syntax(scene: Scene) -> Told:
     where = (error.filename or "").strip("<>")
     if not (error.filename or "").startswith("<"):
         return None
-    place = f"Line {error.lineno} of the code" if where == "code" else f"The text of {where}"
+    text = _place(scene.request, where)
+    place = f"Line {error.lineno} of the code" if where == "code" else f"The text of {text}"
     name = where.removeprefix("argument ")
     return f"{place} is not valid Python: {error.msg}.", Blame(arguments=(name,) if name != where else ())
 
@@ -95,7 +97,7 @@ def _unknown_name(scene: Scene) -> Told:
     span = scene.sources.of_error(error)
     if not isinstance(error, NameError) or error.name is None or span is None:
         return None
-    where = f" in {span.source}" if span.source != "code" else ""
+    where = f" in {_place(scene.request, span.source)}" if span.source != "code" else ""
     said = f"{error.name!r} is not defined{where}."
     ours = [*PREDEFINED, *(a.name for a in scene.request.arguments)]
     guesses = [
@@ -110,6 +112,17 @@ def _unknown_name(scene: Scene) -> Told:
     else:
         said += f" Define or import it in the code; {', '.join(PREDEFINED)} are there already."
     return said, Blame()
+
+
+def _place(request: Request, source: str) -> str:
+    """Names one of the user's texts as the user knows it: "in_axes of level 1" is that of vmap j."""
+    if source == "function":
+        return "what is mapped"
+    field, found, number = source.rpartition(" of level ")
+    if not found:
+        return "the code" if source == "code" else source
+    name = request.levels[int(number)].axis_name or ""
+    return f"{field} of vmap {name if name.isidentifier() else level_letter(int(number))}"
 
 
 def _unbound_axis_name(scene: Scene) -> Told:
@@ -272,11 +285,13 @@ def _otherwise(scene: Scene) -> tuple[str, Blame]:
     at = f" at `{scene.sources.text(span)}`" if span is not None and scene.sources.text(span) else ""
     said = _headline(scene.error)
     if scene.stage == "parse":
-        where = span.source if span is not None else "the request"
+        where = _place(scene.request, span.source) if span is not None else "the request"
         return f"The text of {where} could not be evaluated{at}: {said}", Blame()
     program, nest = scene.program, scene.nest
     if scene.stage != "trace" or program is None or nest is None or not nest.avals:
         return f"The {scene.stage} stage failed{at}: {said}", Blame()
+    if scene.sources.raised(scene.error):
+        return f"{program.name} raised {type(scene.error).__name__}{at}: {said}", Blame()
     return (
         f"{program.name} cannot be called on one example{at}: {said.rstrip('.')}. It is handed "
         f"{misfits.handed(program, nest)}. If a shape is not what you meant, change in_axes; "

@@ -109,8 +109,24 @@ def _unfit_spec(scene: Scene, k: int) -> Told:
         said += f"It has {len(level.in_axes)} entries, but {len(takes)} positional arguments are passed: "
         said += "one entry for each, an int to map or None to share."
     else:
-        said += "Each entry must be an int, None, or a tree of the same containers as its argument."
+        said += _unlike_containers(program, level.in_axes)
     return said, Blame(arguments=tuple(takes), levels=(k,))
+
+
+def _unlike_containers(program: Program, in_axes: Any) -> str:
+    """Names the arguments whose entry is another container than they are: a list for a tuple."""
+    args, _ = jax.tree.unflatten(program.tree, [0] * len(program.operands))
+    names = [argument.name for argument in program.arguments if not argument.keyword]
+    pairs = zip(names, args, in_axes if isinstance(in_axes, (tuple, list)) else [], strict=False)
+    unlike = [
+        f"{name} is a {type(arg).__name__}, its entry a {type(entry).__name__}"
+        for name, arg, entry in pairs
+        if type(entry) is not type(arg) and entry is not None and not isinstance(entry, int)
+    ]
+    said = (
+        "Each entry must be an int, None, or a tree of the same containers, keys and lengths as its argument"
+    )
+    return f"{said}: {'; '.join(unlike)}." if unlike else f"{said}."
 
 
 def _known(scene: Scene) -> tuple[Program, Nest]:

@@ -44,8 +44,6 @@ PREDEFINED: Mapping[str, Any] = types.MappingProxyType(
 
 _NOT_NUMBERS = "OSUMm"  # NumPy's kinds that JAX has no type for: objects, text, dates
 
-LEVEL_NAMES = "ijklmnopqrstuvwxyz"
-
 
 @dataclass(frozen=True, slots=True)
 class ParsedLevel:
@@ -110,6 +108,7 @@ class Program:
     operands: tuple[Operand, ...]
     tree: Any  # the tree of (args, kwargs)
     levels: tuple[ParsedLevel, ...]
+    scope: Mapping[str, Any]  # the names that the user's code left
     _values: list[Any] | None = field(default=None)
 
     def values(self) -> list[Any]:
@@ -123,6 +122,12 @@ class Program:
         for level in reversed(self.levels):
             fun = level.vmap(fun)
         return fun
+
+
+def level_letter(number: int) -> str:
+    """Names a level that has no axis_name: i, j, k, ..., again from i after z."""
+    letters = "ijklmnopqrstuvwxyz"
+    return letters[number % len(letters)]
 
 
 def run_code(request: Request) -> dict[str, Any]:
@@ -178,7 +183,7 @@ def evaluate_level(
 
     axis_name = _axis_name(level.axis_name, value, "axis_name")
     return ParsedLevel(
-        name=axis_name if isinstance(axis_name, str) else LEVEL_NAMES[number % len(LEVEL_NAMES)],
+        name=axis_name if isinstance(axis_name, str) else level_letter(number),
         text=level,
         in_axes=value("in_axes", level.in_axes, 0),
         out_axes=value("out_axes", level.out_axes, 0),
@@ -190,6 +195,7 @@ def evaluate_level(
 
 def program(
     request: Request,
+    scope: Mapping[str, Any],
     function: Callable[..., Any],
     arguments: dict[str, Any],
     levels: tuple[ParsedLevel, ...],
@@ -206,7 +212,7 @@ def program(
     name = " ".join(request.function.split())
     if len(name) > 40:
         name = getattr(function, "__name__", "function")
-    return Program(function, name, request.arguments, tuple(operands), tree, levels)
+    return Program(function, name, request.arguments, tuple(operands), tree, levels, scope)
 
 
 def _axis_name(text: str | None, value: Callable[..., Any], field_name: str) -> Any:

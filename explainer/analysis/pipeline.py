@@ -164,13 +164,14 @@ def _parse(run: _Run) -> None:
     namespace = parsing.run_code(request)
     function = parsing.find_function(request, namespace)
     arguments = parsing.evaluate_arguments(request, namespace)
-    run.program = parsing.program(request, function, arguments, ())  # the leaves, even if a level fails
+    # the leaves, even if a level fails
+    run.program = parsing.program(request, namespace, function, arguments, ())
     run.add(arguments=_arguments(run.program, previews=False))
     levels = tuple(
         parsing.evaluate_level(level, number, namespace, arguments)
         for number, level in enumerate(request.levels)
     )
-    run.program = parsing.program(request, function, arguments, levels)
+    run.program = parsing.program(request, namespace, function, arguments, levels)
 
 
 def _arguments(program: Program, previews: bool) -> tuple[ArgumentReport, ...]:

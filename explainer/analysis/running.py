@@ -8,6 +8,7 @@ What runs is `jax.jit` of the user's own nest of `jax.vmap`; nothing of ours sta
 from __future__ import annotations
 
 import functools
+import re
 import statistics
 import time
 from collections.abc import Callable
@@ -22,6 +23,8 @@ from explainer.analysis.tracing import Nest
 from explainer.report import Device, Hlo, Memory, Timing
 
 HLO_CHARACTERS = 200_000
+_FRAME_TABLE = re.compile(r"\n(?:FileNames|FunctionNames|FileLocations|StackFrames)\n(?:\d+ .*\n)*")
+_FRAME_ID = re.compile(r" stack_frame_id=\d+")
 _LEAST_RUN = 1e-3  # seconds that one measurement lasts at least, far above the clock's grain
 _MOST_RUNS = 101
 _BUDGET = 0.4  # seconds for all steady measurements
@@ -82,7 +85,13 @@ def memory(compiled: Any) -> Memory:
 
 def hlo(lowered: Any, compiled: Any | None) -> Hlo:
     """Returns the program's text before and after XLA's optimisation, capped."""
-    return Hlo(_capped(lowered.as_text()), "" if compiled is None else _capped(compiled.as_text() or ""))
+    optimized = "" if compiled is None else _without_call_sites(compiled.as_text() or "")
+    return Hlo(_capped(lowered.as_text()), _capped(optimized))
+
+
+def _without_call_sites(text: str) -> str:
+    """Leaves out XLA's tables of Python frames: mostly files of this host, none of the user's business."""
+    return _FRAME_ID.sub("", _FRAME_TABLE.sub("", text))
 
 
 def _capped(text: str) -> str:

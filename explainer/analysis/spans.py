@@ -47,6 +47,11 @@ class Sources:
                 found = self._span(frame.tb_frame.f_code, frame.tb_lasti) or found
         return found
 
+    def raised(self, error: BaseException) -> bool:
+        """Tells whether the user's own code raised an error, not JAX or Python underneath it."""
+        frames = list(_frames(error))
+        return bool(frames) and frames[-1].tb_frame.f_code.co_filename in self._lines
+
     def text(self, span: Span | None) -> str:
         """Returns the text a span covers, on one line."""
         if span is None:

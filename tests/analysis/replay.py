@@ -48,7 +48,7 @@ def programs(report: Report) -> Programs:
     names = parsing.run_code(request)
     evaluated = parsing.evaluate_arguments(request, names)
     levels = tuple(parsing.evaluate_level(v, n, names, evaluated) for n, v in enumerate(request.levels))
-    program = parsing.program(request, parsing.find_function(request, names), evaluated, levels)
+    program = parsing.program(request, names, parsing.find_function(request, names), evaluated, levels)
     nest = tracing.trace(program)
     assert nest.source is not None
     assert nest.jaxpr is not None

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from explainer import explain
+from explainer import Argument, Request, Vmap, explain
 from explainer.axes import write_in_axes, write_out_axes
 from explainer.lessons import LESSONS, find
 from explainer.report import Level
@@ -31,6 +31,25 @@ def test_a_template_filled_with_the_axes_it_came_with_maps_the_same(lesson):
 
 def _axes(level: Level) -> tuple[object, object]:
     return level.inputs, level.outputs
+
+
+def test_a_namedtuple_is_written_by_its_own_name():
+    code = (
+        "from typing import NamedTuple\nclass P(NamedTuple):\n    w: jax.Array\n    b: jax.Array\n"
+        "def f(p, x):\n    return {'moved': P(p.w * x, p.b + x)}\n"
+    )
+    arguments = (Argument("p", "P(f32[4,3], f32[4])"), Argument("x", "f32[4]"))
+    level = explain(
+        Request(code, "f", arguments, (Vmap(out_axes="{'moved': P(1, 0)}"),)), until="batch"
+    ).levels[0]
+    assert write_in_axes(level.in_template, [1, 0, 0]) == "(P(1, 0), 0)"
+    assert write_out_axes(level.out_template, [1, 0]) == "{'moved': P(1, 0)}"
+
+
+def test_a_class_that_no_name_leads_to_is_not_written():
+    code = "import collections\ndef f(x):\n    return [collections.namedtuple('Q', 'a b')(x, x)]\n"
+    level = explain(Request(code, "f", (Argument("x", "f32[4]"),), (Vmap(),)), until="batch").levels[0]
+    assert level.out_template.parts == ("",)
 
 
 def test_one_leaf_of_a_module_can_be_unmapped():

@@ -56,7 +56,7 @@ CASES = (
         Request("", "g", (), ()),
         "parse",
         "NameError",
-        ("'g' is not defined in function",),
+        ("'g' is not defined in what is mapped",),
         "g",
     ),
     Case(
@@ -364,6 +364,25 @@ def test_shapes_of_outer_levels_survive_a_failure_further_in():
     assert [leaf.shape for leaf in report.levels[0].inputs] == [(3, 2), (4, 2)]
     assert [leaf.shape for leaf in report.levels[1].inputs] == [(2,), (4, 2)]
     assert [leaf.index for leaf in report.levels[1].inputs] == [None, 0]
+
+
+@pytest.mark.parametrize(
+    ("level", "says"),
+    [
+        (Vmap(axis_name="'i"), "axis_name of vmap i"),
+        (Vmap(axis_name="row", in_axes="(0,"), "in_axes of vmap row"),
+        (Vmap(axis_size="four"), "axis_size of vmap i"),
+    ],
+)
+def test_a_text_of_a_level_is_named_as_the_page_names_it(level, says):
+    failure = explain(Request(DIST, "dist", XY, (level,)), until="parse").failure
+    assert failure is not None and says in failure.explanation
+
+
+def test_an_error_that_the_users_own_code_raises_is_not_blamed_on_shapes():
+    failure = explain(one("def f(x):\n    raise RuntimeError('boom')\n"), until="trace").failure
+    assert failure is not None
+    assert failure.explanation == "f raised RuntimeError at `raise RuntimeError('boom')`: boom"
 
 
 def test_a_failure_before_the_run_still_shows_the_arguments_values():

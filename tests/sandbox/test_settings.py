@@ -46,6 +46,7 @@ def test_a_value_that_means_nothing_is_named_with_its_variable(variable, text, m
 
 
 def test_a_bad_setting_is_a_report_not_a_traceback(monkeypatch):
+    sandbox.shutdown()  # settings are read when the pool starts, and another test may have started it
     monkeypatch.setenv("EXPLAINER_STRATEGY", "thread")
     sandbox.warm_up()
     report = sandbox.explain(Request("x = 1"))
