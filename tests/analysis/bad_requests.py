@@ -1,0 +1,305 @@
+"""Bad requests: for each the stage that fails, what must be said, and the text that is blamed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from explainer import Argument, Request, Vmap
+from explainer.spec import Stage
+
+DIST = "def dist(x, y):\n    return jnp.sqrt(jnp.sum((x - y) ** 2))\n"
+XY = (Argument("X", "f32[3,2]"), Argument("Y", "f32[4,2]"))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A bad request: where it fails, words of the explanation, and the source text blamed by a span."""
+
+    name: str
+    request: Request
+    stage: Stage
+    error: str
+    says: tuple[str, ...]
+    blames: str = ""
+
+
+def one(code: str, value: str = "f32[4]", in_axes: str = "0", **level: str) -> Request:
+    """Returns a request for `f(x)` under one level."""
+    return Request(code, "f", (Argument("x", value),), (Vmap(in_axes, **level),))
+
+
+CASES = (
+    Case("empty editor", Request(), "parse", "RequestError", ("No function is named",)),
+    Case(
+        "syntax error", one("def f(x:\n  return x"), "parse", "SyntaxError", ("Line 1", "never closed"), "("
+    ),
+    Case(
+        "unknown name",
+        one("def f(x): return x + foo"),
+        "trace",
+        "NameError",
+        ("'foo' is not defined",),
+        "foo",
+    ),
+    Case(
+        "near name", one("def f(x): return jmp.sin(x)"), "trace", "NameError", ("Did you mean 'jnp'",), "jmp"
+    ),
+    Case("unicode name", one("def f(数): return 数 + ψ"), "trace", "NameError", ("'ψ' is not defined",), "ψ"),
+    Case(
+        "unknown function",
+        Request("", "g", (), ()),
+        "parse",
+        "NameError",
+        ("'g' is not defined in what is mapped",),
+        "g",
+    ),
+    Case(
+        "not a function",
+        Request("f = 3", "f", (), ()),
+        "parse",
+        "RequestError",
+        ("f is not a function: its type is int",),
+    ),
+    Case("no value", one("def f(x): return x", " "), "parse", "RequestError", ("x has no value",)),
+    Case("bad spec", one("def f(x): return x", "f32[4,a]"), "parse", "SpecError", ("x is f32[4,a]", "'a'")),
+    Case(
+        "bad dtype",
+        one("def f(x): return x", "f33[4]"),
+        "parse",
+        "NameError",
+        ("'f33'", "as in f32[3,2]"),
+        "f33",
+    ),
+    Case(
+        "one argument too many",
+        Request("def f(x): return x", "f", (Argument("x", "f32[4]"), Argument("y", "f32[4]")), (Vmap(),)),
+        "trace",
+        "TypeError",
+        ("f(x) is called with (x, y)", "too many positional arguments"),
+    ),
+    Case(
+        "axis out of range",
+        one("def f(x): return x", "f32[4]", "1"),
+        "trace",
+        "ValueError",
+        ("x is f32[4] here", "no axis 1", "0, -1, or None"),
+    ),
+    Case(
+        "axis out of range inside",
+        Request(DIST, "dist", XY, (Vmap("(0, None)"), Vmap("(1, 0)"))),
+        "trace",
+        "ValueError",
+        ("vmap over j", "Inside vmap over i", "X is f32[2] here"),
+    ),
+    Case(
+        "sizes differ",
+        Request(DIST, "dist", XY, (Vmap("(0, 0)"),)),
+        "trace",
+        "ValueError",
+        ("3: X f32[3,2] axis 0", "4: Y f32[4,2] axis 0"),
+    ),
+    Case(
+        "axis_size differs",
+        one("def f(x): return x", axis_size="5"),
+        "trace",
+        "ValueError",
+        ("4: x f32[4] axis 0", "5: axis_size"),
+    ),
+    Case(
+        "nothing mapped",
+        one("def f(x): return x", in_axes="None"),
+        "trace",
+        "ValueError",
+        ("every argument is None",),
+    ),
+    Case(
+        "True as an axis",
+        one("def f(x): return x", in_axes="True"),
+        "trace",
+        "TypeError",
+        ("True is not an axis",),
+    ),
+    Case(
+        "too few entries",
+        Request(DIST, "dist", XY, (Vmap("(0,)"),)),
+        "trace",
+        "ValueError",
+        ("It has 1 entries, but 2 positional arguments", "(X, Y)"),
+    ),
+    Case(
+        "number mapped",
+        one("def f(x): return x", "3"),
+        "trace",
+        "ValueError",
+        ("x is the Python value 3", "set it to None"),
+    ),
+    Case(
+        "keyword number mapped",
+        Request("def f(*, s): return s", "f", (Argument("s", "3", keyword=True),), (Vmap(),)),
+        "trace",
+        "ValueError",
+        ("every keyword argument over axis 0", "partial(f, s=...)"),
+    ),
+    Case(
+        "not arrays",
+        one("def f(x): return 'a'"),
+        "trace",
+        "TypeError",
+        ("what it returned is not made of arrays",),
+    ),
+    Case(
+        "python if",
+        one("def f(x):\n    if x > 0:\n        return x\n    return -x"),
+        "trace",
+        "TracerBoolConversionError",
+        ("`x > 0`", "jnp.where or lax.cond"),
+        "x > 0",
+    ),
+    Case(
+        "boolean mask",
+        one("def f(x): return x[x > 0]", "f32[4,3]"),
+        "trace",
+        "NonConcreteBooleanIndexError",
+        ("jnp.where(mask",),
+        "x[x > 0]",
+    ),
+    Case(
+        "numpy inside",
+        one("def f(x): return np.sin(x)"),
+        "trace",
+        "TracerArrayConversionError",
+        ("Use jnp instead of np",),
+        "np.sin(x)",
+    ),
+    Case(
+        "shapes that do not fit",
+        Request(
+            "def f(x, y):\n    return jnp.dot(x, y)",
+            "f",
+            (Argument("x", "f32[4,3]"), Argument("y", "f32[4,5]")),
+            (Vmap(),),
+        ),
+        "trace",
+        "TypeError",
+        ("x f32[3], y f32[5]", "`jnp.dot(x, y)`"),
+        "jnp.dot(x, y)",
+    ),
+    Case(
+        "unbound axis name",
+        one("def f(x): return lax.psum(x, 'i')"),
+        "trace",
+        "NameError",
+        ("No level here has an axis_name",),
+        "lax.psum(x, 'i')",
+    ),
+    Case(
+        "out_axes None on a mapped output",
+        Request(DIST, "dist", XY, (Vmap("(0, None)", out_axes="None"), Vmap("(None, 0)"))),
+        "batch",
+        "ValueError",
+        ("vmap over i", "out_axes=None", "out f32[4]", "0 to 1"),
+    ),
+    Case(
+        "out_axes out of range",
+        Request(DIST, "dist", XY, (Vmap("(0, None)"), Vmap("(None, 0)", out_axes="1"))),
+        "batch",
+        "ValueError",
+        ("vmap over j", "out_axes=1", "out f32[]"),
+    ),
+    Case(
+        "out_axes that is no axis",
+        one("def f(x): return x", out_axes="'last'"),
+        "trace",
+        "TypeError",
+        ("vmap over i: out_axes='last' must be an int, None, or a tree of them",),
+    ),
+    Case(
+        "axis_size that is no whole number",
+        one("def f(x): return x", axis_size="'four'"),
+        "trace",
+        "ValueError",
+        ("vmap over i: axis_size='four' must be a whole number, not str",),
+    ),
+    Case(
+        "axis_name that is no name",
+        one("def f(x): return x", axis_name="['i']"),
+        "trace",
+        "TypeError",
+        ("vmap over i: axis_name=['i'] must be a name",),
+    ),
+    Case(
+        "NumPy array that JAX cannot hold, mapped",
+        one("def f(x): return 1.0", "np.array(['a', 'b'])"),
+        "trace",
+        "TypeError",
+        ("x is a NumPy array of <U1", "JAX cannot map it"),
+    ),
+    Case(
+        "exit", one("import sys\nsys.exit(3)\n"), "parse", "SystemExit", ("ended the program",), "sys.exit(3)"
+    ),
+    Case(
+        "print flood",
+        one("def f(x):\n    while True:\n        print('more')\n"),
+        "trace",
+        "LimitError",
+        ("printed more than 20,000 characters",),
+        "print('more')",
+    ),
+    Case(
+        "no batching rule",
+        one("def f(x): return jax.pure_callback(np.sin, x, x)"),
+        "batch",
+        "NotImplementedError",
+        ("runs for one example, but JAX cannot map it", "vmap_method"),
+        "jax.pure_callback(np.sin, x, x)",
+    ),
+    Case(
+        "callback that raises",
+        one(
+            "def host(x): raise ValueError('too cold')\n"
+            "def f(x): return jax.pure_callback(host, x, x, vmap_method='sequential')"
+        ),
+        "run",
+        "JaxRuntimeError",
+        ("The run stage failed: ValueError: too cold",),
+    ),
+    Case(
+        "value kept from an earlier call",
+        one("seen = []\ndef f(x):\n    seen.append(x)\n    return x + seen[0]"),
+        "lower",
+        "UnexpectedTracerError",
+        ("an earlier call of it left behind", "Return values"),
+    ),
+    Case(
+        "fails when called again",
+        one("calls = []\ndef f(x):\n    calls.append(1)\n    assert len(calls) < 2, 'used up'\n    return x"),
+        "lower",
+        "AssertionError",
+        ("f went through its first call, but failed when it was called again", "used up"),
+        "len(calls) < 2",
+    ),
+    Case(
+        "exception that is no Exception",
+        one("class Stop(BaseException): pass\ndef f(x): raise Stop('here')"),
+        "trace",
+        "Stop",
+        ("here",),
+        "raise Stop('here')",
+    ),
+    Case(
+        "exception without a message",
+        one("class Bad(Exception):\n    def __str__(self): raise RuntimeError\ndef f(x): raise Bad()"),
+        "trace",
+        "Bad",
+        ("Bad",),
+        "raise Bad()",
+    ),
+    Case(
+        "raises in the code",
+        one("def g():\n    raise RuntimeError('mine')\ng()"),
+        "parse",
+        "RuntimeError",
+        ("mine",),
+        "raise RuntimeError('mine')",
+    ),
+)
