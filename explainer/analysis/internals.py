@@ -7,9 +7,10 @@ its name stack; JAX hands the name stack to every equation that batching emits f
 ends in a *probe*: an equation over all values computed in it. The probe's batching rule notes
 where JAX's own rules put the axis of each operand, and rebinds itself, so levels append.
 
-Relies on (read in jax 0.9 to 0.10): `fancy_primitive_batchers`, `Jaxpr.replace`,
-`JaxprEqn.replace`, `Var(aval)`, `Traced._consts`, name stacks surviving `eval_jaxpr`, and the
-pretty-printer's `JaxprPpContext`. `tests/analysis` fails when one of these changes.
+Relies on, in jax 0.10.2: `fancy_primitive_batchers`, `new_jaxpr_eqn`, `Jaxpr.replace`,
+`JaxprEqn.replace`, `Traced._consts`, name stacks surviving `eval_jaxpr`, the axis environment
+(`trace_ctx`, `AxisEnv`, `eval_context`), and the pretty-printer's `JaxprPpContext`.
+`tests/analysis` fails when one of these changes.
 """
 
 from __future__ import annotations

@@ -17,27 +17,32 @@ LEFT = 130
 
 
 def timing_figure(timing: Timing) -> dict[str, object]:
-    """Returns bars on a logarithmic axis: trace, lower, compile, first call, steady call."""
-    rows = [
-        ("trace", timing.trace),
-        ("lower", timing.lower),
-        ("compile", timing.compile),
-        ("first call", timing.first_call),
-    ]
-    rows += [("steady call", timing.median)] if timing.median is not None else []
+    """Returns bars on a logarithmic axis, one per step that was measured."""
+    rows = [(name, value) for name, value in steps(timing) if value is not None]
     seconds = [max(value, 1e-9) for _, value in rows]
     trace: dict[str, object] = {
         "type": "bar",
         "orientation": "h",
         "y": [name for name, _ in rows],
         "x": seconds,
-        "text": [*(duration(value) for value in seconds[:4]), *([_steady(timing)] if len(rows) > 4 else [])],
+        "text": [_steady(timing) if name == "steady call" else duration(value) for name, value in rows],
         "textposition": "outside",
         "cliponaxis": False,
         "hoverinfo": "skip",
         "marker": {"color": ["$out" if name == "steady call" else "$L0" for name, _ in rows]},
     }
     return {"data": [trace], "layout": _layout(len(rows), _decades(seconds))}
+
+
+def steps(timing: Timing) -> list[tuple[str, float | None]]:
+    """Lists the steps and their seconds; None: the run did not get that far."""
+    return [
+        ("trace", timing.trace),
+        ("lower", timing.lower),
+        ("compile", timing.compile),
+        ("first call", timing.first_call),
+        ("steady call", timing.median),
+    ]
 
 
 def _decades(seconds: Sequence[float]) -> list[float]:

@@ -27,9 +27,10 @@ def shapes(report: Report) -> None:
     markup.show(markup.table(head, rows[:_MOST]))
     if len(rows) > _MOST:
         markup.show(tag("p", escape(f"{len(rows) - _MOST:,} more arrays are not shown."), "pg-note"))
-    if levels:
+    sized = next((level for level in levels if level.axis_size is not None), None)
+    if sized is not None:
         words = (
-            f"A size with a name, {levels[0].name}:{levels[0].axis_size or 3}, is the axis that level maps. "
+            f"A size with a name, {sized.name}:{sized.axis_size}, is the axis that level maps. "
             "The others reach every example whole."
         )
         markup.show(tag("p", escape(words), "pg-note"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from explainer.figures import style
-from explainer.figures.timing import duration, timing_figure
+from explainer.figures.timing import duration, steps, timing_figure
 from explainer.report import Device, Memory, Report, Timing
 from explainer.ui import markup, player, words
 from explainer.ui.markup import Html, escape, join, tag
@@ -17,6 +17,7 @@ def timing(report: Report) -> None:
         return
     markup.show(_device(report.device))
     player.chart(style.resolve(timing_figure(report.timing), player.theme()), "timing-bars")
+    markup.show(_steps(report.timing))
     markup.show(_spread(report.timing))
     markup.show(_facts(report.memory, report.timing))
 
@@ -27,6 +28,12 @@ def _device(device: Device | None) -> Html:
     platform = "" if device.kind.lower() == device.platform.lower() else f"{device.platform}, "
     name = f"{device.kind} ({platform}{device.count} device{'s' if device.count != 1 else ''})"
     return tag("p", join((Html("Measured on "), tag("b", escape(name)))), "pg-note")
+
+
+def _steps(timing: Timing) -> Html:
+    """Says the bars in words: on a phone they reach past the edge, and some may be missing."""
+    said = ((name, _NOT_MEASURED if s is None else duration(s)) for name, s in steps(timing))
+    return tag("div", join(_fact(name, value) for name, value in said), "pg-facts")
 
 
 def _spread(timing: Timing) -> Html:

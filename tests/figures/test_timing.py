@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from explainer.figures.timing import duration, timing_figure
+from explainer.figures.timing import duration, steps, timing_figure
 from explainer.report import Timing
 
 
@@ -29,6 +29,16 @@ def test_the_axis_is_logarithmic_and_says_so_in_the_units_of_the_bars():
 def test_without_steady_runs_there_is_no_steady_bar():
     figure: Any = timing_figure(Timing(0.01, 0.02, 0.3, 0.004))
     assert figure["data"][0]["y"] == ["trace", "lower", "compile", "first call"]
+
+
+def test_a_step_that_was_not_reached_has_no_bar():
+    figure: Any = timing_figure(Timing(0.01, 0.02))
+    assert (figure["data"][0]["x"], figure["data"][0]["y"]) == ([0.01, 0.02], ["trace", "lower"])
+    assert [name for name, seconds in steps(Timing(0.01, 0.02)) if seconds is None] == [
+        "compile",
+        "first call",
+        "steady call",
+    ]
 
 
 @pytest.mark.parametrize(

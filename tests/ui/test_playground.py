@@ -14,22 +14,23 @@ import explainer
 from explainer import links, sandbox
 from explainer.lessons import LESSONS
 from explainer.report import Report
-from explainer.spec import Argument, Request, Vmap
+from explainer.spec import STAGES, Argument, Request, Stage, Vmap
 
 EUCLID = LESSONS[0].request
 PLAYER, EDITOR = "vmap_player", "vmap_explainer_editor"
 
 
 class Sandbox:
-    """Explains in this process, as far as the check; a partial Report first, like the real one."""
+    """Explains in this process, up to the check unless told; a partial Report first, like the real one."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.printed = ""
+        self.until: Stage = "check"
 
     def stream(self, request: Request) -> Generator[Report]:
         self.requests.append(request)
-        report = replace(explainer.explain(request, until="check"), printed=self.printed)
+        report = replace(explainer.explain(request, until=self.until), printed=self.printed)
         yield replace(report, outputs=(), check=None, failure=None, stages=report.stages[:2])
         yield report
 
@@ -221,6 +222,30 @@ def test_a_tab_is_drawn_when_it_is_opened_without_running_anything_again(page, f
     run(page)
     assert shows in html(page)
     assert len(fake.requests) == 1
+
+
+TABS = ("Shapes", "X-ray", "Jaxpr", "Output", "Timing", "HLO")
+
+
+@pytest.mark.parametrize("until", STAGES)
+def test_every_tab_opens_however_far_the_run_got(fake, until):
+    fake.until = until
+    page = opened()
+    for tab in TABS:
+        page.session_state["tabs"] = tab
+        run(page)
+
+
+def test_every_tab_opens_after_a_run_that_was_too_large_to_start(fake):
+    request = Request("def f(x): return x * 2", "f", (Argument("x", "f32[100000,100000]"),), (Vmap(),))
+    page = opened(r=links.encode(request))
+    assert "GB" in html(page)
+    for tab in TABS:
+        page.session_state["tabs"] = tab
+        run(page)
+    page.session_state["tabs"] = "Timing"
+    run(page)
+    assert "steady call <b>not measured</b>" in html(page)
 
 
 def test_going_back_to_a_request_does_not_run_it_again(page, fake):
