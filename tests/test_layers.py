@@ -41,7 +41,7 @@ class Layer:
 LAYERS = (
     Layer("app.py", ("streamlit", "explainer.ui")),
     Layer("pages/*.py", ("streamlit", "explainer.ui")),
-    Layer("explainer/analysis/internals.py", (*ANALYSIS, "explainer.analysis", *PLAIN)),
+    Layer("explainer/analysis/internals/*.py", (*ANALYSIS, "explainer.analysis", *PLAIN)),
     Layer("explainer/analysis/*.py", (*ANALYSIS, "msgspec", "explainer.analysis", *PLAIN), never=INTERNALS),
     # The worker is the one file that runs where jax is; it is started, never imported, by the rest.
     Layer(
@@ -111,7 +111,7 @@ def test_every_top_level_entry_is_in_the_table():
         ("explainer/analysis/a.py", "from jax._src import core", "a.py:1: jax._src.core"),
         ("explainer/analysis/a.py", "import jax\nx = jax._src.core", "a.py:2: jax._src"),
         ("explainer/analysis/a.py", "from jax.interpreters import batching", "a.py:1: jax.interpreters"),
-        ("explainer/analysis/internals.py", "from jax.interpreters import batching", None),
+        ("explainer/analysis/internals/probes.py", "from jax.interpreters import batching", None),
         ("explainer/spec.py", "import importlib\nimportlib.import_module('jax')", "spec.py:2: jax"),
         ("explainer/spec.py", "__import__('jax.numpy')", "spec.py:1: jax.numpy"),
         ("explainer/tools/a.py", "", "explainer/tools/a.py: no layer"),

@@ -105,7 +105,7 @@ class _Replay:
 
     def __init__(self, source: Instrumented) -> None:
         self.source = source
-        self.children = internals._children(source)
+        self.children = internals.children(source)
         self.values: dict[Value, Any] = {}
 
     def run(
@@ -123,7 +123,7 @@ class _Replay:
             return atom.val if isinstance(atom, Literal) else env[atom]
 
         for eqn in jaxpr.eqns:
-            key = None if inside is None else internals._resolve(eqn, inside, bodies, self.children)
+            key = None if inside is None else internals.resolve(eqn, inside, bodies, self.children)
             operands = [value(atom) for atom in eqn.invars]
             if eqn.primitive is internals.probe_p:
                 self.note(key, eqn, operands, iterations)

@@ -1,4 +1,4 @@
-"""All that touches JAX's internals: tags and probes inside jaxprs, and how they are read back.
+"""Tags and probes: what is put into a jaxpr before batching, and read back after it.
 
     tracing ── jaxpr ──▶ instrument ──▶ jax.vmap ──▶ batched jaxpr ──▶ read ──▶ batching
 
@@ -6,32 +6,23 @@ Every equation of the per-example jaxpr, bodies of scan, cond, jit, ... included
 its name stack; JAX hands the name stack to every equation that batching emits for it. Every body
 ends in a *probe*: an equation over all values computed in it. The probe's batching rule notes
 where JAX's own rules put the axis of each operand, and rebinds itself, so levels append.
-
-Relies on, in jax 0.10.2: `fancy_primitive_batchers`, `new_jaxpr_eqn`, `Jaxpr.replace`,
-`JaxprEqn.replace`, `Traced._consts`, name stacks surviving `eval_jaxpr`, the axis environment
-(`trace_ctx`, `AxisEnv`, `eval_context`), and the pretty-printer's `JaxprPpContext`.
-`tests/analysis` fails when one of these changes.
 """
 
 from __future__ import annotations
 
 import contextlib
-import re
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import jax
 from jax._src import core, source_info_util
-from jax._src.api_util import flatten_axes as _flatten_axes
 from jax.extend.core import ClosedJaxpr as ClosedJaxpr
 from jax.extend.core import DropVar, Jaxpr, JaxprEqn, Primitive, Var, new_jaxpr_eqn
 from jax.interpreters import batching, mlir
 
-_MARK = "§"  # opens a tag in a name stack: §<body>.<equation>
-_TAG = re.compile(rf"{_MARK}(\d+)\.(\d+)")
-_ANNOTATION = re.compile(r"\s*# \[[^\n]*\]$")
+from explainer.analysis.internals.jaxprs import holds_jaxpr, map_jaxprs, sub_jaxprs
+
+MARK = "§"  # opens a tag in a name stack: §<body>.<equation>
 
 Key = tuple[tuple[int, int], ...]
 """An equation by its way in: (body, index) of each enclosing equation, then its own."""
@@ -76,14 +67,6 @@ def as_if_unnamed() -> Iterator[None]:
         core.trace_ctx.set_axis_env(outer)
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
-    """A jaxpr that stands in an equation's parameter: scan's `jaxpr`, cond's `branches[1]`."""
-
-    label: str
-    jaxpr: Jaxpr
-
-
 @dataclass(slots=True)
 class Instrumented:
     """A closed jaxpr with tags and probes; `bodies[n]` is the original jaxpr number n."""
@@ -91,32 +74,6 @@ class Instrumented:
     closed: ClosedJaxpr
     bodies: list[Jaxpr] = field(default_factory=list)
     probed: dict[int, list[tuple[int, int]]] = field(default_factory=dict)  # body -> (equation, output)
-
-
-def flatten_axes(name: str, tree: Any, axes: Any, kws: bool = False) -> list[int | None]:
-    """Returns the axis of each leaf as jax.vmap resolves a prefix tree; its errors are jax.vmap's."""
-    return list(_flatten_axes(name, tree, axes, kws=kws))
-
-
-def sub_jaxprs(eqn: JaxprEqn) -> list[Body]:
-    """Lists the jaxprs in an equation's parameters, in the order of their names."""
-    found: list[Body] = []
-    if not any(_holds_jaxpr(value) for value in eqn.params.values()):
-        return found
-
-    def collect(label: str, value: Any) -> None:
-        if isinstance(value, ClosedJaxpr):
-            found.append(Body(label, value.jaxpr))
-        elif isinstance(value, Jaxpr):
-            found.append(Body(label, value))
-        elif isinstance(value, (tuple, list)):
-            names = getattr(value, "_fields", None)
-            for n, item in enumerate(value):
-                collect(f"{label}.{names[n]}" if names else f"{label}[{n}]", item)
-
-    for name in sorted(eqn.params):
-        collect(name, eqn.params[name])
-    return found
 
 
 def instrument(closed: ClosedJaxpr) -> Instrumented:
@@ -175,28 +132,14 @@ class _Instrument:
         return known
 
 
-def map_jaxprs(f: Callable[[Any], Any], value: Any) -> Any:
-    """Applies f to the items of a tuple, list or NamedTuple that holds jaxprs; else returns it as it is."""
-    if not isinstance(value, (tuple, list)) or not any(_holds_jaxpr(item) for item in value):
-        return value
-    items = [f(item) for item in value]
-    return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
-
-
-def _holds_jaxpr(value: Any) -> bool:
-    if isinstance(value, (tuple, list)):
-        return any(_holds_jaxpr(item) for item in value)
-    return isinstance(value, (Jaxpr, ClosedJaxpr))
-
-
 def _tag(eqn: JaxprEqn, body: int, index: int) -> Any:
-    stack = eqn.source_info.name_stack.extend(f"{_MARK}{body}.{index}")
+    stack = eqn.source_info.name_stack.extend(f"{MARK}{body}.{index}")
     return eqn.source_info.replace(name_stack=stack)
 
 
 def _probe(body: int, index: int, operands: list[Var]) -> JaxprEqn:
     info = source_info_util.new_source_info()
-    info = info.replace(name_stack=info.name_stack.extend(f"{_MARK}{body}.{index}"))
+    info = info.replace(name_stack=info.name_stack.extend(f"{MARK}{body}.{index}"))
     return new_jaxpr_eqn(operands, [], probe_p, {"body": body, "seen": ()}, set(), source_info=info)
 
 
@@ -215,7 +158,7 @@ def without_probes(closed: ClosedJaxpr) -> ClosedJaxpr:
         return map_jaxprs(clean, value)
 
     def strip(eqn: JaxprEqn) -> JaxprEqn:
-        if not any(_holds_jaxpr(value) for value in eqn.params.values()):
+        if not any(holds_jaxpr(value) for value in eqn.params.values()):
             return eqn
         return eqn.replace(params={name: clean(value) for name, value in eqn.params.items()})
 
@@ -232,21 +175,21 @@ class Emitted:
 
 def read(closed: ClosedJaxpr, sources: Instrumented) -> Iterator[Emitted]:
     """Lists the equations of a batched jaxpr in order, each with the equation it came from."""
-    children = _children(sources)
+    nested = children(sources)
 
     def walk(jaxpr: Jaxpr, inside: Key, bodies: frozenset[int]) -> Iterator[Emitted]:
         for eqn in jaxpr.eqns:
-            key = _resolve(eqn, inside, bodies, children)
+            key = resolve(eqn, inside, bodies, nested)
             if key is None:
                 continue
             yield Emitted(key, eqn)
             for body in sub_jaxprs(eqn):
-                yield from walk(body.jaxpr, key, children.get(key[-1], frozenset()))
+                yield from walk(body.jaxpr, key, nested.get(key[-1], frozenset()))
 
     yield from walk(closed.jaxpr, (), frozenset({0}))
 
 
-def _children(sources: Instrumented) -> dict[tuple[int, int], frozenset[int]]:
+def children(sources: Instrumented) -> dict[tuple[int, int], frozenset[int]]:
     """Returns the numbers of the bodies that stand in each equation (body, index)."""
     table: dict[tuple[int, int], frozenset[int]] = {}
 
@@ -284,13 +227,13 @@ def _tags(eqn: JaxprEqn) -> list[tuple[int, int]]:
     tags = []
     for part in eqn.source_info.name_stack.stack:
         name = part.name
-        if name.startswith(_MARK):
+        if name.startswith(MARK):
             body, index = name[1:].split(".")
             tags.append((int(body), int(index)))
     return tags
 
 
-def _resolve(
+def resolve(
     eqn: JaxprEqn, inside: Key, bodies: frozenset[int], children: dict[tuple[int, int], frozenset[int]]
 ) -> Key | None:
     """Returns the way in, following the tags from the enclosing body on; None if JAX left no tag."""
@@ -303,77 +246,3 @@ def _resolve(
         if tag[0] in children.get(key[-1], ()):
             key = (*key, tag)
     return key
-
-
-_printing = threading.Lock()
-
-
-@dataclass(frozen=True, slots=True)
-class Printed:
-    """A jaxpr as JAX prints it: per line the tag of the equation that opens it, and the names used."""
-
-    text: str
-    tags: tuple[tuple[int, int] | None, ...]
-    context: core.JaxprPpContext
-
-    def name(self, atom: Any) -> str:
-        """Returns the name of a variable, or a literal's text, as printed."""
-        return atom.pretty_print(self.context)
-
-
-class _Context(core.JaxprPpContext):
-    """JAX's own printing context; JAX makes it inside, so the last one made is kept for its names."""
-
-    made: list[core.JaxprPpContext] = []
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.made.append(self)
-
-
-def print_jaxpr(closed: ClosedJaxpr) -> Printed:
-    """Prints a tagged jaxpr; the tags are read off JAX's own name stack annotations and removed."""
-    with _printing:
-        original, core.JaxprPpContext = core.JaxprPpContext, _Context
-        try:
-            annotated = closed.pretty_print(use_color=False, name_stack=True)
-        finally:
-            core.JaxprPpContext = original
-        context = _Context.made.pop(0)
-        _Context.made.clear()
-    lines: list[str] = []
-    tags: list[tuple[int, int] | None] = []
-    for line in annotated.split("\n"):
-        found = _TAG.findall(line)
-        tags.append((int(found[-1][0]), int(found[-1][1])) if found else None)
-        lines.append(_ANNOTATION.sub("", line))
-    return Printed("\n".join(lines), tuple(tags), context)
-
-
-def frames(eqn: JaxprEqn) -> Iterator[tuple[Any, int]]:
-    """Lists (code object, instruction offset) of the call that made an equation, innermost first."""
-    traceback = eqn.source_info.traceback
-    if traceback is not None:
-        yield from zip(*traceback.raw_frames(), strict=True)
-
-
-def evaluate(closed: ClosedJaxpr, args: Sequence[Any]) -> list[Any]:
-    """Runs a jaxpr on values or tracers, name stacks kept."""
-    return core.eval_jaxpr(closed.jaxpr, closed.consts, *args)
-
-
-def refuse_leaks(traced: Any) -> None:
-    """Raises on a `jax.stages.Traced` that closes over a value of another trace.
-
-    JAX makes it one more input, compiles, and then complains of a call with too few.
-    """
-    leaked = next((const for const in traced._consts if isinstance(const, core.Tracer)), None)
-    if leaked is not None:
-        what = f"{leaked.aval.str_short()} of an earlier trace"
-        raise jax.errors.UnexpectedTracerError(f"The program closes over a value {what}.")
-
-
-def aval(value: Any) -> jax.ShapeDtypeStruct:
-    """Returns the shape, dtype and weak type of an array or tracer."""
-    typed = jax.typeof(value)
-    return jax.ShapeDtypeStruct(typed.shape, typed.dtype, weak_type=getattr(typed, "weak_type", False))

@@ -1,0 +1,35 @@
+"""All that touches JAX's internals, and with them all that depends on JAX's version.
+
+    probes      tags and probes inside jaxprs, and how they are read back
+    jaxprs      the bodies of an equation, the frames that made it, running a jaxpr
+    printing    jaxprs as JAX prints them, tagged line by line
+
+Relies on, in jax 0.10.2: `fancy_primitive_batchers`, `new_jaxpr_eqn`, `Jaxpr.replace`,
+`JaxprEqn.replace`, `Traced._consts`, name stacks surviving `eval_jaxpr`, the axis environment
+(`trace_ctx`, `AxisEnv`, `eval_context`), and the pretty-printer's `JaxprPpContext`.
+`tests/analysis` fails when one of these changes.
+"""
+
+from explainer.analysis.internals.jaxprs import Body as Body
+from explainer.analysis.internals.jaxprs import ClosedJaxpr as ClosedJaxpr
+from explainer.analysis.internals.jaxprs import aval as aval
+from explainer.analysis.internals.jaxprs import evaluate as evaluate
+from explainer.analysis.internals.jaxprs import flatten_axes as flatten_axes
+from explainer.analysis.internals.jaxprs import frames as frames
+from explainer.analysis.internals.jaxprs import refuse_leaks as refuse_leaks
+from explainer.analysis.internals.jaxprs import sub_jaxprs as sub_jaxprs
+from explainer.analysis.internals.printing import Printed as Printed
+from explainer.analysis.internals.printing import print_jaxpr as print_jaxpr
+from explainer.analysis.internals.probes import Emitted as Emitted
+from explainer.analysis.internals.probes import Instrumented as Instrumented
+from explainer.analysis.internals.probes import Key as Key
+from explainer.analysis.internals.probes import LevelName as LevelName
+from explainer.analysis.internals.probes import as_if_unnamed as as_if_unnamed
+from explainer.analysis.internals.probes import children as children
+from explainer.analysis.internals.probes import instrument as instrument
+from explainer.analysis.internals.probes import probe_p as probe_p
+from explainer.analysis.internals.probes import read as read
+from explainer.analysis.internals.probes import resolve as resolve
+from explainer.analysis.internals.probes import tag as tag
+from explainer.analysis.internals.probes import tags_in_order as tags_in_order
+from explainer.analysis.internals.probes import without_probes as without_probes

@@ -1,0 +1,91 @@
+"""Jaxprs taken apart: the bodies inside an equation, where an equation was made, how a program runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+from jax._src import core
+from jax._src.api_util import flatten_axes as _flatten_axes
+from jax.extend.core import ClosedJaxpr as ClosedJaxpr
+from jax.extend.core import Jaxpr, JaxprEqn
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A jaxpr that stands in an equation's parameter: scan's `jaxpr`, cond's `branches[1]`."""
+
+    label: str
+    jaxpr: Jaxpr
+
+
+def flatten_axes(name: str, tree: Any, axes: Any, kws: bool = False) -> list[int | None]:
+    """Returns the axis of each leaf as jax.vmap resolves a prefix tree; its errors are jax.vmap's."""
+    return list(_flatten_axes(name, tree, axes, kws=kws))
+
+
+def sub_jaxprs(eqn: JaxprEqn) -> list[Body]:
+    """Lists the jaxprs in an equation's parameters, in the order of their names."""
+    found: list[Body] = []
+    if not any(holds_jaxpr(value) for value in eqn.params.values()):
+        return found
+
+    def collect(label: str, value: Any) -> None:
+        if isinstance(value, ClosedJaxpr):
+            found.append(Body(label, value.jaxpr))
+        elif isinstance(value, Jaxpr):
+            found.append(Body(label, value))
+        elif isinstance(value, (tuple, list)):
+            names = getattr(value, "_fields", None)
+            for n, item in enumerate(value):
+                collect(f"{label}.{names[n]}" if names else f"{label}[{n}]", item)
+
+    for name in sorted(eqn.params):
+        collect(name, eqn.params[name])
+    return found
+
+
+def map_jaxprs(f: Callable[[Any], Any], value: Any) -> Any:
+    """Applies f to the items of a tuple, list or NamedTuple that holds jaxprs; else returns it as it is."""
+    if not isinstance(value, (tuple, list)) or not any(holds_jaxpr(item) for item in value):
+        return value
+    items = [f(item) for item in value]
+    return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+
+
+def holds_jaxpr(value: Any) -> bool:
+    """Tells whether a parameter is a jaxpr, or a tuple or list with one in it."""
+    if isinstance(value, (tuple, list)):
+        return any(holds_jaxpr(item) for item in value)
+    return isinstance(value, (Jaxpr, ClosedJaxpr))
+
+
+def frames(eqn: JaxprEqn) -> Iterator[tuple[Any, int]]:
+    """Lists (code object, instruction offset) of the call that made an equation, innermost first."""
+    traceback = eqn.source_info.traceback
+    if traceback is not None:
+        yield from zip(*traceback.raw_frames(), strict=True)
+
+
+def evaluate(closed: ClosedJaxpr, args: Sequence[Any]) -> list[Any]:
+    """Runs a jaxpr on values or tracers, name stacks kept."""
+    return core.eval_jaxpr(closed.jaxpr, closed.consts, *args)
+
+
+def refuse_leaks(traced: Any) -> None:
+    """Raises on a `jax.stages.Traced` that closes over a value of another trace.
+
+    JAX makes it one more input, compiles, and then complains of a call with too few.
+    """
+    leaked = next((const for const in traced._consts if isinstance(const, core.Tracer)), None)
+    if leaked is not None:
+        what = f"{leaked.aval.str_short()} of an earlier trace"
+        raise jax.errors.UnexpectedTracerError(f"The program closes over a value {what}.")
+
+
+def aval(value: Any) -> jax.ShapeDtypeStruct:
+    """Returns the shape, dtype and weak type of an array or tracer."""
+    typed = jax.typeof(value)
+    return jax.ShapeDtypeStruct(typed.shape, typed.dtype, weak_type=getattr(typed, "weak_type", False))
