@@ -15,6 +15,16 @@ from typing import Any, Literal
 import msgspec
 
 from explainer.spec import Request, Stage
+from explainer.xray import AxesTemplate as AxesTemplate
+from explainer.xray import BatchedAval as BatchedAval
+from explainer.xray import Crossing as Crossing
+from explainer.xray import Equation as Equation
+from explainer.xray import JaxprText as JaxprText
+from explainer.xray import Jaxprs as Jaxprs
+from explainer.xray import Leaf as Leaf
+from explainer.xray import Level as Level
+from explainer.xray import MappedLeaf as MappedLeaf
+from explainer.xray import Span as Span
 
 VERSION = 1
 
@@ -30,42 +40,6 @@ class StageReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """A range of the user's text: 1-based lines, 0-based columns in characters, end exclusive.
-
-    `source` says which text: "code", "function", "argument X", "in_axes of level 0", ...
-    """
-
-    line: int
-    column: int
-    end_line: int
-    end_column: int
-    source: str = "code"
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """One array of a tree, with a capped preview of its values.
-
-    `preview` is nested lists (a bare number for a scalar) holding the entries at
-    `kept[0] x kept[1] x ...`, the indices kept along each axis: all of them, or the first
-    ones and the last. None where no values exist (nothing ran yet). Complex numbers and
-    random keys are text. Statistics are over the finite values of the whole array.
-    """
-
-    path: str  # "X", "params['w']", for outputs "out" or "out['w']"
-    dtype: str
-    shape: tuple[int, ...]
-    preview: Any = None  # msgspec has no recursive type alias; nested lists of plain scalars
-    kept: tuple[tuple[int, ...], ...] = ()
-    min: float | None = None
-    max: float | None = None
-    mean: float | None = None
-    nan_count: int = 0
-    inf_count: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class ArgumentReport:
     """One argument after evaluation: its array leaves, or the text of a static value."""
 
@@ -73,111 +47,6 @@ class ArgumentReport:
     keyword: bool
     leaves: tuple[Leaf, ...]
     static: str | None = None  # repr of a Python value that is passed as it is
-
-
-@dataclass(frozen=True, slots=True)
-class MappedLeaf:
-    """A leaf as one level sees it: its shape there and the axis that level maps.
-
-    axis=-1 on (3, 4) -> index=1; axis=None -> index=None, shared by every example.
-    """
-
-    path: str
-    dtype: str
-    shape: tuple[int, ...]
-    axis: int | None
-    index: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class AxesTemplate:
-    """The spec tree of one level with a hole per leaf, to write it anew from chosen axes.
-
-    `parts` holds one text per argument (per output tree for out_axes) with `{0}`, `{1}`, ... where
-    the axis of leaf 0, 1, ... (counted over all arguments) stands; literal braces are doubled.
-
-    predict(params, x):  ("{{'b': {0}, 'w': {1}}}", "{2}")
-    """
-
-    parts: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """One vmap of the nest, outermost first: what it maps, and where it puts the results."""
-
-    id: int
-    parent: int | None
-    function: str  # what this level maps: "dist", or "vmap(dist)"
-    name: str  # axis_name if given, else i, j, k, ...
-    in_axes: str
-    out_axes: str
-    axis_name: str | None
-    axis_size: int | None  # None when it could not be determined
-    inputs: tuple[MappedLeaf, ...]
-    outputs: tuple[MappedLeaf, ...] = ()  # shape after this level restacked; axis as given in out_axes
-    in_template: AxesTemplate = AxesTemplate()
-    out_template: AxesTemplate = AxesTemplate()
-    span: Span | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BatchedAval:
-    """An intermediate as one example sees it, plus where each level's axis sits in it.
-
-    f32[2], batch_dims=(0, 1), batched_shape=(3, 4, 2): level 0's axis is axis 0, level 1's axis 1.
-    A batch_dims entry of None: not mapped by that level, one value shared by its examples.
-    """
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-    batch_dims: tuple[int | None, ...]
-    batched_shape: tuple[int, ...]
-    tracked: bool = True  # False: JAX replaced this body (a custom_vmap rule), so nothing is claimed
-
-
-@dataclass(frozen=True, slots=True)
-class Equation:
-    """One equation of the per-example jaxpr and what batching made of it."""
-
-    id: int
-    primitive: str
-    inputs: tuple[str, ...]  # variable names and literals, as in the per-example jaxpr
-    outputs: tuple[BatchedAval, ...]
-    depth: int  # 0 at top level, +1 inside each scan/cond/while/jit/custom body
-    body: str  # "" at top level, else the path of bodies: "scan[3].jaxpr"
-    parent: int | None  # id of the equation whose body holds this one
-    source: str  # the user's expression, or "" when JAX's own code made it
-    span: Span | None
-    rewrite: tuple[str, ...]  # primitives that batching emitted for it
-
-
-@dataclass(frozen=True, slots=True)
-class JaxprText:
-    """A jaxpr as JAX prints it. `lines[n]` is the id of the equation on line n, or None.
-
-    `level` is the outermost level already applied; None for the per-example jaxpr.
-    """
-
-    text: str
-    lines: tuple[int | None, ...] = ()
-    level: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Jaxprs:
-    """The per-example jaxpr, the ones after each level (innermost first), and the whole nest, the last.
-
-    The batch stage leaves the whole nest only; the lower stage adds the levels in between.
-    """
-
-    example: JaxprText
-    levels: tuple[JaxprText, ...] = ()
-
-    @property
-    def final(self) -> JaxprText:
-        return self.levels[-1] if self.levels else self.example
 
 
 @dataclass(frozen=True, slots=True)
