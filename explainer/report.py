@@ -19,8 +19,8 @@ from explainer.xray import AxesTemplate as AxesTemplate
 from explainer.xray import BatchedAval as BatchedAval
 from explainer.xray import Crossing as Crossing
 from explainer.xray import Equation as Equation
-from explainer.xray import JaxprText as JaxprText
 from explainer.xray import Jaxprs as Jaxprs
+from explainer.xray import JaxprText as JaxprText
 from explainer.xray import Leaf as Leaf
 from explainer.xray import Level as Level
 from explainer.xray import MappedLeaf as MappedLeaf
