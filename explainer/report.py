@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 
 from explainer.spec import Request, Stage
 from explainer.xray import AxesTemplate as AxesTemplate
 from explainer.xray import BatchedAval as BatchedAval
+from explainer.xray import Change as Change
 from explainer.xray import Crossing as Crossing
 from explainer.xray import Equation as Equation
 from explainer.xray import Jaxprs as Jaxprs
@@ -172,6 +173,12 @@ class Fix:
     outputs: tuple[Leaf, ...]
 
 
+class _Printer(Protocol):
+    """What IPython hands to a value that is to be printed."""
+
+    def text(self, text: str) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """One explanation. Fields of stages that did not run are empty or None."""
@@ -200,6 +207,22 @@ class Report:
     def stage(self, name: Stage) -> StageReport | None:
         """Returns the record of one stage, None if it was never reached."""
         return next((stage for stage in self.stages if stage.name == name), None)
+
+    def __str__(self) -> str:
+        """Returns the report in words and tables."""
+        from explainer import text
+
+        return text.to_text(self).rstrip("\n")
+
+    def _repr_html_(self) -> str:
+        """Returns what Jupyter shows below a cell: the report with its animation, in a frame of its own."""
+        from explainer import page
+
+        return page.framed(self)
+
+    def _repr_pretty_(self, printer: _Printer, cycle: bool) -> None:
+        """Writes what IPython shows in a terminal."""
+        printer.text(str(self))
 
 
 def to_json(report: Report) -> bytes:

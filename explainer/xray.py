@@ -138,6 +138,15 @@ class BatchedAval:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """A parameter that batching changed: axes, "(0,)", "(1,)". A body is told by the types of its results."""
+
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
 class Equation:
     """One equation of the per-example jaxpr and what batching made of it."""
 
@@ -152,6 +161,7 @@ class Equation:
     span: Span | None
     rewrite: tuple[str, ...]  # primitives that batching emitted for it
     level: int | None = None  # id of the innermost level whose function it stands in; None: outside of all
+    changed: tuple[Change, ...] = ()  # parameters of the first emitted equation of the same primitive
 
 
 @dataclass(frozen=True, slots=True)

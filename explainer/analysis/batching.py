@@ -14,12 +14,13 @@ from typing import Any
 import jax
 
 from explainer.analysis import axes, internals, tracing
+from explainer.analysis.changes import changes
 from explainer.analysis.internals import ClosedJaxpr, Instrumented, Key
 from explainer.analysis.parsing import Program
 from explainer.analysis.spans import Sources
 from explainer.analysis.tracing import Nest
 from explainer.analysis.values import dtype_name
-from explainer.report import BatchedAval, Equation, Jaxprs, JaxprText, Level, Span
+from explainer.report import BatchedAval, Change, Equation, Jaxprs, JaxprText, Level, Span
 
 
 @dataclass(slots=True)
@@ -27,6 +28,7 @@ class _Seen:
     """What the batched program says of one equation of the example."""
 
     emitted: list[str] = field(default_factory=list)
+    changed: tuple[Change, ...] | None = None
     dims: dict[int, tuple[tuple[int | None, ...], tuple[int, ...]]] = field(default_factory=dict)
 
 
@@ -113,8 +115,17 @@ def _read(program: Program, source: Instrumented, nest: ClosedJaxpr) -> dict[Key
                 closed.add(body)
                 _note(emitted.key, emitted.eqn, source, number, seen)
         elif body not in closed:  # JAX may emit a body twice (while's condition): once tells all
-            seen.setdefault(emitted.key, _Seen()).emitted.append(emitted.eqn.primitive.name)
+            _emit(seen.setdefault(emitted.key, _Seen()), emitted, source)
     return seen
+
+
+def _emit(entry: _Seen, emitted: internals.Emitted, source: Instrumented) -> None:
+    """Notes an equation that batching emitted, and how its parameters differ if it kept its primitive."""
+    body, index = emitted.key[-1]
+    before = source.bodies[body].eqns[index]
+    if entry.changed is None and emitted.eqn.primitive is before.primitive:
+        entry.changed = changes(before, emitted.eqn)
+    entry.emitted.append(emitted.eqn.primitive.name)
 
 
 def _note(key: Key, probe: Any, source: Instrumented, number: dict[Any, int], seen: dict[Key, _Seen]) -> None:
@@ -186,6 +197,7 @@ class _Builder:
             source=self.sources.text(span),
             span=span,
             rewrite=tuple(seen.emitted),
+            changed=seen.changed or (),
         )
 
     def _output(self, var: Any, dims: tuple[tuple[int | None, ...], tuple[int, ...]] | None) -> BatchedAval:
