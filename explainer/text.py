@@ -16,6 +16,7 @@ from explainer.report import (
     BatchedAval,
     Blame,
     Check,
+    Crossing,
     Equation,
     Failure,
     Leaf,
@@ -43,7 +44,13 @@ STAGE_WORDS = {
 
 def to_text(report: Report, colour: bool = False) -> str:
     """Returns the report in words and tables, with ANSI colours if asked for."""
-    sections = (
+    blocks = [_block(title, lines, colour) for title, lines in sections(report)]
+    return "\n\n".join(blocks) + "\n"
+
+
+def sections(report: Report) -> list[tuple[str, list[str]]]:
+    """Returns title and lines of everything the report knows; the headline has no title."""
+    found = (
         ("", _headline(report)),
         ("Arguments", _arguments(report.arguments)),
         ("Levels, outermost first", _levels(report.levels)),
@@ -56,8 +63,7 @@ def to_text(report: Report, colour: bool = False) -> str:
         ("Notes", _notes(report)),
         ("Failed", _failure(report.failure, report.request)),
     )
-    blocks = [_block(title, lines, colour) for title, lines in sections if lines]
-    return "\n\n".join(blocks) + "\n"
+    return [(title, lines) for title, lines in found if lines]
 
 
 def aval_text(aval: BatchedAval, names: Sequence[str]) -> str:
@@ -93,18 +99,30 @@ def _block(title: str, lines: list[str], colour: bool) -> str:
     return "\n".join([head, *(f"  {line}".rstrip() for line in lines)])
 
 
-def _headline(report: Report) -> list[str]:
-    call = report.request.function or "(no function)"
-    for _ in report.request.levels:
+def call_text(report: Report) -> str:
+    """Returns what was explained: vmap(vmap(dist))(X, Y), or how long the script is."""
+    request = report.request
+    if not request.function and request.code:
+        lines = len(request.code.splitlines())
+        calls = sum(level.count for level in report.levels)
+        return f"script of {_count(lines, 'line')}, {_count(calls, 'vmap call')}"
+    call = request.function or "(no function)"
+    for _ in request.levels:
         call = f"vmap({call})"
-    names = [argument.name for argument in report.request.arguments]
-    line = f"{call}({', '.join(names)})"
+    return f"{call}({', '.join(argument.name for argument in request.arguments)})"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def _headline(report: Report) -> list[str]:
     where = [f"on {report.device.platform} ({report.device.kind})"] if report.device else []
     if report.environment:
         where.append(f"jax {report.environment.jax}, Python {report.environment.python}")
     if report.isolation.level != "none":
         where.append(f"isolation: {report.isolation.level}")
-    return [line, *([", ".join(where)] if where else [])]
+    return [call_text(report), *([", ".join(where)] if where else [])]
 
 
 def _arguments(arguments: tuple[ArgumentReport, ...]) -> list[str]:
@@ -118,17 +136,63 @@ def _arguments(arguments: tuple[ArgumentReport, ...]) -> list[str]:
 
 def _levels(levels: tuple[Level, ...]) -> list[str]:
     lines = []
-    for level in levels:
-        size = "unknown size" if level.axis_size is None else f"{level.axis_size} examples"
-        name = f", axis_name={level.axis_name!r}" if level.axis_name else ""
-        lines.append(
-            f"{level.name}: {size}, vmap({level.function}, in_axes={level.in_axes}, "
-            f"out_axes={level.out_axes}{name})"
-        )
-        rows = [("in", *_mapped(leaf, "shared")) for leaf in level.inputs]
-        rows += [("out", *_mapped(leaf, "one copy")) for leaf in level.outputs]
-        lines += table(rows, indent="   ")
+    for level, depth in level_tree(levels):
+        pad = "  " * depth
+        lines.append(f"{pad}{level.name}: {level_text(level)}")
+        lines += table(_crossed(level, levels), indent=f"{pad}   ")
+        lines += [f"{pad}   {level.note}"] if level.note else []
     return lines
+
+
+def level_tree(levels: Sequence[Level]) -> list[tuple[Level, int]]:
+    """Returns the levels with their depth, each followed by those inside it.
+
+    Parents (None, 0, None, 0)  ->  levels 0, 1, 3, 2 at depths 0, 1, 1, 0
+    """
+    known = {level.id for level in levels}
+
+    def inside(parent: int | None, depth: int) -> list[tuple[Level, int]]:
+        found: list[tuple[Level, int]] = []
+        for level in levels:
+            if (level.parent if level.parent in known else None) == parent:
+                found += [(level, depth), *inside(level.id, depth + 1)]
+        return found
+
+    return inside(None, 0)
+
+
+def level_text(level: Level) -> str:
+    """Returns what one level does: 3 examples, vmap(dist, in_axes=0, out_axes=0), line 4, by jax.jacrev."""
+    size = "unknown size" if level.axis_size is None else _count(level.axis_size, "example")
+    name = f", axis_name={level.axis_name!r}" if level.axis_name else ""
+    parts = [
+        size,
+        f"{level.transform}({level.function}, in_axes={level.in_axes}, out_axes={level.out_axes}{name})",
+    ]
+    if level.captured and level.span is not None:
+        parts.append(f"line {level.span.line}")
+    if level.made_by:
+        parts.append(f"by {level.made_by}")
+    if level.count > 1:
+        parts.append(f"{level.count:,} equal calls")
+    return ", ".join(parts)
+
+
+def _crossed(level: Level, levels: Sequence[Level]) -> list[tuple[str, str, str, str]]:
+    """Returns the arrays that go into a level and come out, those it closes over included."""
+    rows = [("in", *_mapped(leaf, "shared")) for leaf in level.inputs]
+    rows += [
+        ("in", value.path, _shape(value.aval.dtype, value.aval.shape), closed_over(value, levels))
+        for value in level.enters
+        if value.shared
+    ]
+    return rows + [("out", *_mapped(leaf, "one copy")) for leaf in level.outputs]
+
+
+def closed_over(value: Crossing, levels: Sequence[Level]) -> str:
+    """Returns where a closed-over value comes from: "from level i", or "shared" by every example."""
+    names = [level.name for level, dim in zip(levels, value.aval.batch_dims, strict=False) if dim is not None]
+    return f"from level {', '.join(names)}" if names else "closed over, shared"
 
 
 def _mapped(leaf: MappedLeaf, unmapped: str) -> tuple[str, str, str]:
