@@ -14,7 +14,6 @@ from typing import Any
 import jax
 
 from explainer.analysis import axes, internals, tracing
-from explainer.analysis.changes import changes
 from explainer.analysis.internals import ClosedJaxpr, Instrumented, Key
 from explainer.analysis.parsing import Program
 from explainer.analysis.spans import Sources
@@ -124,7 +123,7 @@ def _emit(entry: _Seen, emitted: internals.Emitted, source: Instrumented) -> Non
     body, index = emitted.key[-1]
     before = source.bodies[body].eqns[index]
     if entry.changed is None and emitted.eqn.primitive is before.primitive:
-        entry.changed = changes(before, emitted.eqn)
+        entry.changed = internals.changes(before, emitted.eqn)
     entry.emitted.append(emitted.eqn.primitive.name)
 
 

@@ -3,6 +3,7 @@
     probes      tags and probes inside jaxprs, and how they are read back
     jaxprs      the bodies of an equation, the frames that made it, running a jaxpr
     printing    jaxprs as JAX prints them, tagged line by line
+    changes     the parameters in which two equations differ
 
 Relies on, in jax 0.10.2: `fancy_primitive_batchers`, `new_jaxpr_eqn`, `Jaxpr.replace`,
 `JaxprEqn.replace`, `Traced._consts`, name stacks surviving `eval_jaxpr`, the axis environment
@@ -10,6 +11,7 @@ Relies on, in jax 0.10.2: `fancy_primitive_batchers`, `new_jaxpr_eqn`, `Jaxpr.re
 `tests/analysis` fails when one of these changes.
 """
 
+from explainer.analysis.internals.changes import changes as changes
 from explainer.analysis.internals.jaxprs import Body as Body
 from explainer.analysis.internals.jaxprs import ClosedJaxpr as ClosedJaxpr
 from explainer.analysis.internals.jaxprs import aval as aval
