@@ -1,0 +1,236 @@
+"""Calls of jax.vmap, met in the one place that all of them pass: `batching.batch`.
+
+    jax.vmap(f)(x), @jax.vmap, jacfwd, jnp.vectorize, Equinox, ... ──▶ batch ──▶ Call ──▶ handler
+
+However a function was mapped, before or after this module was imported, its call ends up there with
+flat arguments, the axis of each, and the name and origin of the function. A handler may go on with
+the call as JAX would (`Call.proceed`), or with another function in the place of the mapped one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import types
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import jax
+from jax._src import core
+from jax._src import linear_util as lu
+from jax._src.interpreters import batching
+
+import explainer
+
+Site = tuple[types.CodeType, int]
+"""A place in running code: the code object and the offset of its instruction."""
+
+_JAX = os.path.dirname(jax.__file__) + os.sep
+_OURS = os.path.dirname(explainer.__file__) + os.sep
+_LIBRARIES = f"{os.sep}site-packages{os.sep}"
+_MOST_SITES = 40
+_MAKERS = {
+    "jacfwd.<locals>.jacfun": "jax.jacfwd",
+    "jacrev.<locals>.jacfun": "jax.jacrev",
+    "vectorize.<locals>.wrapped": "jax.numpy.vectorize",
+    "map": "jax.lax.map",
+    "map.<locals>.<lambda>": "jax.lax.map",
+    "map.<locals>.g": "jax.lax.map",
+}
+"""JAX's own functions whose vmap is shown as theirs."""
+
+_CALLERS = tuple(
+    os.path.join(_JAX, "_src", *name.split("/"))
+    for name in (
+        *("linear_util.py", "api.py", "api_util.py", "core.py", "pjit.py", "interpreters/"),
+        *("custom_derivatives.py", "custom_batching.py", "custom_transpose.py", "ad_checkpoint.py"),
+        *("lax/control_flow/", "pmap.py", "shard_map.py", "traceback_util.py"),
+    )
+)
+"""Where JAX calls a function it was given, so that a vmapped one is the giver's.
+
+The rest of JAX maps for its own purposes (random bits, solvers): inner works that nobody asked for.
+"""
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of a function that jax.vmap made, as jax.vmap sees it; leaves are flat.
+
+    `dims[n]` is the axis mapped of `leaves[n]`, None: not mapped. `paths[n]` names it: "params['w']".
+    `sites` are the frames of the user's and of libraries' code that led here, innermost first.
+    """
+
+    name: str
+    where: str  # "f at file.py:12"
+    function: Callable[..., Any]
+    paths: tuple[str, ...]
+    leaves: tuple[Any, ...]
+    dims: tuple[int | None, ...]
+    axis_name: Any  # None when the call has none
+    axis_size: int
+    in_axes: str
+    out_axes: str
+    made_by: str
+    sites: tuple[Site, ...]
+    out_dims: tuple[int | None, ...] = ()  # known once the function has returned
+    out_paths: tuple[str, ...] = ()
+    _fun: Any = None
+    _axis_data: Any = None
+    _dests: Any = None
+    _sum_match: bool = False
+    _frame: dict[str, Any] = field(default_factory=dict)
+
+    def mapped(self, leaves: Sequence[Any]) -> list[Any]:
+        """Calls the mapped function itself on flat leaves; can be done once."""
+        return list(self._fun.call_wrapped(*leaves))
+
+    def proceed(
+        self,
+        body: Callable[..., Any] | None = None,
+        leaves: Sequence[Any] | None = None,
+        axis_name: Any = None,
+    ) -> Any:
+        """Maps as jax.vmap would, `body(*leaves)` standing for the mapped function if given."""
+        fun = self._fun if body is None else lu.wrap_init(body, debug_info=self._fun.debug_info)
+        data = self._axis_data if axis_name is None else replace(self._axis_data, name=axis_name)
+        batched = _batch(fun, data, self.dims, self._destinations, sum_match=self._sum_match)
+        return batched.call_wrapped(*(self.leaves if leaves is None else leaves))
+
+    def _destinations(self) -> Any:
+        """Resolves out_axes as jax.vmap does, once the function has returned, and keeps them."""
+        dests = self._dests() if callable(self._dests) else self._dests
+        self.out_dims = tuple(dests)
+        tree = self._frame.get("out_tree")
+        if tree is not None:
+            flat = jax.tree.unflatten(tree(), range(len(self.out_dims)))
+            paths, _ = jax.tree_util.tree_flatten_with_path(flat)
+            self.out_paths = tuple("out" + jax.tree_util.keystr(path) for path, _ in paths)
+        return dests
+
+
+Handler = Callable[[Call], Any]
+
+_batch = batching.batch
+_local = threading.local()
+
+
+@contextlib.contextmanager
+def catching(handler: Handler) -> Iterator[None]:
+    """Hands every call of a vmapped function in this thread to `handler` meanwhile, innermost handler first."""
+    outer = getattr(_local, "handler", None)
+    _local.handler = handler
+    batching.batch = _hooked
+    try:
+        yield
+    finally:
+        _local.handler = outer
+        if outer is None:
+            batching.batch = _batch
+
+
+@dataclass(frozen=True, slots=True)
+class _Caught:
+    """What `batch` returns in a call that is handled: called like JAX's own WrappedFun."""
+
+    call_wrapped: Callable[..., Any]
+
+
+def _hooked(fun: Any, axis_data: Any, in_dims: Any, out_dim_dests: Any, sum_match: bool = False) -> Any:
+    handler: Handler | None = getattr(_local, "handler", None)
+    frame = sys._getframe(1)
+    info = fun.debug_info
+    if handler is None or info.traced_for != "vmap" or frame.f_code.co_name != "vmap_f":
+        return _batch(fun, axis_data, in_dims, out_dim_dests, sum_match=sum_match)
+    names = frame.f_locals
+    made_by, sites = _origin(frame, names.get("fun", fun.f))
+    if made_by is None:
+        return _Caught(_unseen(_batch(fun, axis_data, in_dims, out_dim_dests, sum_match=sum_match)))
+
+    def call_wrapped(*leaves: Any) -> Any:
+        named = axis_data.name is not None and axis_data.name is not core.no_axis_name
+        call = Call(
+            name=info.func_name,
+            where=info.func_src_info or "",
+            function=names.get("fun", fun.f),
+            paths=tuple(info.arg_names or ()),
+            leaves=leaves,
+            dims=tuple(in_dims),
+            axis_name=axis_data.name if named else None,
+            axis_size=axis_data.size,
+            in_axes=_text(names.get("in_axes")),
+            out_axes=_text(names.get("out_axes")),
+            made_by=made_by,
+            sites=sites,
+            _fun=fun,
+            _axis_data=axis_data,
+            _dests=out_dim_dests,
+            _sum_match=sum_match,
+            _frame=dict(names),
+        )
+        return handler(call)
+
+    return _Caught(call_wrapped)
+
+
+def _unseen(batched: Any) -> Callable[..., Any]:
+    """Returns a call under which no further call is met: inner works of JAX may map in turn."""
+
+    def call_wrapped(*leaves: Any) -> Any:
+        handler, _local.handler = _local.handler, None
+        try:
+            return batched.call_wrapped(*leaves)
+        finally:
+            _local.handler = handler
+
+    return call_wrapped
+
+
+def _origin(frame: Any, function: Any) -> tuple[str | None, tuple[Site, ...]]:
+    """Tells who made a call ("" the user, None: inner works of JAX) and which frames led to it."""
+    frame = frame.f_back
+    while frame.f_code.co_name == "reraise_with_filtered_traceback":
+        frame = frame.f_back
+    maker = _maker(frame, function)
+    sites: list[Site] = []
+    while maker is not None and frame is not None and len(sites) < _MOST_SITES:
+        if not frame.f_code.co_filename.startswith((_JAX, _OURS)):
+            sites.append((frame.f_code, frame.f_lasti))
+        frame = frame.f_back
+    return maker, tuple(sites)
+
+
+def _maker(caller: Any, function: Any) -> str | None:
+    """Tells from the frame that called the mapped function who made it."""
+    file = caller.f_code.co_filename
+    if not file.startswith(_JAX):
+        return file.partition(_LIBRARIES)[2].partition(os.sep)[0]
+    maker = _MAKERS.get(caller.f_code.co_qualname)
+    if maker is not None:
+        return None if _of_jax(caller.f_locals.get("pyfunc")) else maker
+    while caller is not None and caller.f_code.co_filename.startswith(_CALLERS):
+        caller = caller.f_back
+    inner_works = caller is not None and caller.f_code.co_filename.startswith(_JAX) and _of_jax(function)
+    return None if inner_works else ""
+
+
+def _of_jax(function: Any) -> bool:
+    code = getattr(function, "__code__", None)
+    return code is not None and code.co_filename.startswith(_JAX)
+
+
+def _text(axes: Any) -> str:
+    """Writes an in_axes or out_axes as given; a tree of the user's own classes by its repr, capped."""
+    text = repr(axes)
+    return text if len(text) <= 200 else text[:199] + "…"
+
+
+_apart = jax.make_user_context(None)
+
+
+def apart(token: Any) -> contextlib.AbstractContextManager[Any]:
+    """Traces apart meanwhile: what `jax.jit` remembers of other traces is not used, nor theirs of these."""
+    return _apart(token)
