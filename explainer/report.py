@@ -14,6 +14,12 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from explainer.intermediates import Bad as Bad
+from explainer.intermediates import Disagreement as Disagreement
+from explainer.intermediates import Loop as Loop
+from explainer.intermediates import Proof as Proof
+from explainer.intermediates import Seen as Seen
+from explainer.intermediates import Values as Values
 from explainer.spec import Request, Stage
 from explainer.xray import AxesTemplate as AxesTemplate
 from explainer.xray import BatchedAval as BatchedAval
@@ -203,6 +209,7 @@ class Report:
     findings: tuple[Finding, ...] = ()
     fixes: tuple[Fix, ...] = ()
     notes: tuple[str, ...] = field(default=())  # what the reader must know: values kept concrete, text cut
+    values: Values | None = None  # of the intermediates; None: the check stage did not run
 
     def stage(self, name: Stage) -> StageReport | None:
         """Returns the record of one stage, None if it was never reached."""

@@ -45,7 +45,7 @@ def compare_with_loop(program: Program, nest: Nest, levels: tuple[Level, ...], o
         return Check(False, 0, examples, note=program.name + _NOT_PURE)  # traced twice, two results
     places = sample(sizes, MOST_EXAMPLES)
     flat = [np.asarray(_plain(leaf)) for leaf in jax.tree.leaves(outputs)]
-    worst = _Worst(_coarsest(nest))
+    worst = Worst(coarsest(nest))
     try:
         compared = _compare(program, nest, levels, places, flat, worst)
     except NameError as error:  # jax: an axis name that only vmap binds
@@ -60,7 +60,7 @@ def compare_with_loop(program: Program, nest: Nest, levels: tuple[Level, ...], o
     return Check(worst.agrees, compared, examples, worst.absolute, worst.ulp, note)
 
 
-def _coarsest(nest: Nest) -> float:
+def coarsest(nest: Nest) -> float:
     """Returns the rounding of the coarsest dtype in the example's program; 0 without floats."""
     bodies = nest.source.bodies if nest.source is not None else []
     outputs = [var for body in bodies for eqn in body.eqns for var in eqn.outvars]
@@ -74,7 +74,7 @@ def _compare(
     levels: tuple[Level, ...],
     places: list[tuple[int, ...]],
     flat: list[np.ndarray],
-    worst: _Worst,
+    worst: Worst,
 ) -> int:
     """Compares one example after another until they, or the time, are used up; returns how many."""
     function, end = jax.jit(_single(program, nest)), time.perf_counter() + _SECONDS
@@ -161,7 +161,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-class _Worst:
+class Worst:
     """The largest deviation so far over all compared values."""
 
     def __init__(self, eps: float) -> None:

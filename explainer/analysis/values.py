@@ -92,33 +92,33 @@ def is_key(dtype: Any) -> bool:
     return jnp.issubdtype(dtype, jax.dtypes.prng_key)
 
 
-def leaf(path: str, value: Any) -> Leaf:
-    """Describes an array: preview and statistics of its true values."""
+def leaf(path: str, value: Any, most: int = PREVIEW_CELLS) -> Leaf:
+    """Describes an array: preview of at most `most` entries, and statistics of its true values."""
     dtype = dtype_name(value.dtype)
     if value.dtype == jax.dtypes.float0:  # the gradient of a whole number: it has a shape and no values
         return Leaf(path, dtype, tuple(value.shape))
     if is_key(value.dtype):
         data = np.asarray(jax.random.key_data(value))
-        kept = kept_indices(value.shape)
+        kept = kept_indices(value.shape, most)
         return Leaf(path, dtype, tuple(value.shape), _keys(data[np.ix_(*kept)] if kept else data), kept)
     host = np.asarray(value)
-    kept = kept_indices(host.shape)
+    kept = kept_indices(host.shape, most)
     return Leaf(
         path, dtype, host.shape, _nested(host[np.ix_(*kept)] if kept else host), kept, **_statistics(host)
     )
 
 
-def kept_indices(shape: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+def kept_indices(shape: tuple[int, ...], most: int = PREVIEW_CELLS) -> tuple[tuple[int, ...], ...]:
     """Chooses the indices of a preview, per axis: all, or the first ones and the last.
 
     (2, 3) -> ((0, 1), (0, 1, 2));  (1_000_000,) -> ((0, 1, ..., 4094, 999_999),)
     """
     caps = list(shape)
     for least in (_LEAST_KEPT, 2, 1):
-        while prod(caps) > PREVIEW_CELLS and max(caps) > least:
+        while prod(caps) > most and max(caps) > least:
             largest = caps.index(max(caps))
             others = prod(caps) // caps[largest]
-            caps[largest] = max(least, min(caps[largest] // 2, PREVIEW_CELLS // max(others, 1)))
+            caps[largest] = max(least, min(caps[largest] // 2, most // max(others, 1)))
     return tuple(
         tuple(range(n)) if cap == n else (*range(cap - 1), n - 1) for n, cap in zip(shape, caps, strict=True)
     )
