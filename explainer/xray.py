@@ -162,6 +162,8 @@ class Equation:
     rewrite: tuple[str, ...]  # primitives that batching emitted for it
     level: int | None = None  # id of the innermost level whose function it stands in; None: outside of all
     changed: tuple[Change, ...] = ()  # parameters of the first emitted equation of the same primitive
+    callers: tuple[Span, ...] = ()  # the user's calls that led to `span`, innermost first
+    backward: bool = False  # made by the backward pass of grad, vjp, ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,10 @@ import jax
 from explainer.analysis import axes, internals, tracing
 from explainer.analysis.internals import ClosedJaxpr, Instrumented, Key
 from explainer.analysis.parsing import Program
-from explainer.analysis.spans import Sources
+from explainer.analysis.spans import Sources, Trail
 from explainer.analysis.tracing import Nest
 from explainer.analysis.values import dtype_name
-from explainer.report import BatchedAval, Change, Equation, Jaxprs, JaxprText, Level, Span
+from explainer.report import BatchedAval, Change, Equation, Jaxprs, JaxprText, Level
 
 
 @dataclass(slots=True)
@@ -167,22 +167,24 @@ class _Builder:
     found: list[Equation] = field(default_factory=list)
 
     def visit(
-        self, jaxpr: Any, inside: Key, depth: int, body: str, parent: int | None, call: Span | None
+        self, jaxpr: Any, inside: Key, depth: int, body: str, parent: int | None, outer: Trail | None
     ) -> None:
-        own = depth == 0 or self.sources.defines(jaxpr)
         for eqn in jaxpr.eqns:
             if eqn.primitive is internals.probe_p:
                 continue
             key = (*inside, internals.tag(eqn))
-            span = (self.sources.of_equation(eqn) if own else None) or call
+            trail = self._trail(eqn, jaxpr, outer)
             number = len(self.found)
-            self.found.append(self._equation(eqn, key, number, depth, body, parent, span))
+            self.found.append(self._equation(eqn, key, number, depth, body, parent, trail))
             for sub in internals.sub_jaxprs(eqn):
                 label = f"{eqn.primitive.name}[{number}].{sub.label}"
-                self.visit(sub.jaxpr, key, depth + 1, label, number, span)
+                self.visit(sub.jaxpr, key, depth + 1, label, number, trail)
+
+    def _trail(self, eqn: Any, jaxpr: Any, outer: Trail | None) -> Trail:
+        return self.sources.of_equation(eqn) if outer is None else self.sources.of_body(eqn, jaxpr, outer)
 
     def _equation(
-        self, eqn: Any, key: Key, number: int, depth: int, body: str, parent: int | None, span: Span | None
+        self, eqn: Any, key: Key, number: int, depth: int, body: str, parent: int | None, trail: Trail
     ) -> Equation:
         seen = self.seen.get(key, _Seen())
         return Equation(
@@ -193,10 +195,12 @@ class _Builder:
             depth=depth,
             body=body,
             parent=parent,
-            source=self.sources.text(span),
-            span=span,
+            source=self.sources.text(trail.span),
+            span=trail.span,
             rewrite=tuple(seen.emitted),
             changed=seen.changed or (),
+            callers=trail.calls[1:],
+            backward=internals.transposed(eqn) or (parent is not None and self.found[parent].backward),
         )
 
     def _output(self, var: Any, dims: tuple[tuple[int | None, ...], tuple[int, ...]] | None) -> BatchedAval:

@@ -1,20 +1,38 @@
 """Source spans: which expression of the user's text made an equation or raised an error.
 
-    equation, traceback ──▶ Span + source text ──▶ Report.equations, Failure.blame
+    equation, traceback ──▶ Trail of spans, source text ──▶ Report.equations, Failure.blame
 
 CPython keeps a line and column range for every instruction (`co_positions`, PEP 657). The innermost
-frame that stands in one of the user's texts is the one that counts.
+frame that stands in one of the user's texts is the one that counts; those further out called it.
 """
 
 from __future__ import annotations
 
 import types
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from explainer.analysis import internals
 from explainer.report import Span
 from explainer.spec import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """The user's expressions under way when an equation was made, innermost first.
+
+    `made` is what JAX recorded. JAX traces a function once and remembers its equations: in the body of
+    a second call they still tell of the first. `calls` are those of this equation, where it stands.
+    """
+
+    made: tuple[Span, ...] = ()
+    calls: tuple[Span, ...] = ()
+
+    @property
+    def span(self) -> Span | None:
+        """Returns the expression that made the equation; None when no text of the user's did."""
+        return self.calls[0] if self.calls else None
 
 
 class Sources:
@@ -25,17 +43,25 @@ class Sources:
         texts |= {f"<argument {a.name}>": a.value.strip() for a in request.arguments}
         texts |= {f"<{place}>": text for place, text in _level_texts(request)}
         self._lines: Mapping[str, list[str]] = {name: text.splitlines() for name, text in texts.items()}
+        mapped = texts["<function>"].splitlines()
+        self._mapped = (Span(1, 0, len(mapped), len(mapped[-1]), "function"),) if mapped else ()
         # by id: hashing a code object reads all of its bytecode; `_kept` keeps the ids from being reused
         self._kept: list[types.CodeType] = []
         self._positions: dict[int, list[tuple[int | None, ...]]] = {}
         self._spans: dict[tuple[int, int], Span | None] = {}
 
-    def of_equation(self, eqn: Any) -> Span | None:
-        """Returns the expression that made an equation; None when no text of the user's did."""
-        for code, offset in internals.frames(eqn):
-            if code.co_filename in self._lines:
-                return self._span(code, offset)
-        return None
+    def of_equation(self, eqn: Any) -> Trail:
+        """Returns the trail of an equation that stands in no body.
+
+        What JAX made before or after it called the user's code is owed to the mapped expression itself.
+        """
+        made = tuple(self._made(eqn))
+        return Trail(made, made or self._mapped)
+
+    def of_body(self, eqn: Any, jaxpr: Any, outer: Trail) -> Trail:
+        """Returns the trail of an equation in a body: inside the body, then on from `outer`, which holds it."""
+        made = tuple(self._made(eqn))
+        return Trail(made, made[: self._inside(eqn, jaxpr, made, outer)] + outer.calls)
 
     def of_error(self, error: BaseException) -> Span | None:
         """Returns the innermost of the user's expressions that an error passed through."""
@@ -64,10 +90,31 @@ class Sources:
         lines[0] = lines[0][span.column :]
         return " ".join(part.strip() for part in lines)
 
-    def defines(self, jaxpr: Any) -> bool:
-        """Tells whether a jaxpr was traced from a function that stands in the user's texts."""
-        where = getattr(jaxpr.debug_info, "func_src_info", None) or ""
-        return any(name in where for name in self._lines)
+    def _made(self, eqn: Any) -> Iterator[Span]:
+        for code, offset in internals.frames(eqn):
+            if code.co_filename in self._lines:
+                span = self._span(code, offset)
+                if span is not None:
+                    yield span
+
+    def _inside(self, eqn: Any, jaxpr: Any, made: tuple[Span, ...], outer: Trail) -> int:
+        """Counts the spans of an equation that are inside the function its body was traced from.
+
+        They end where that function, or the user's own wrapper of it, was called. Of a function that JAX
+        cannot name (an object with `__call__`), all are inside but those of the call itself.
+        """
+        traced = internals.traced_function(jaxpr)
+        count, found = 0, False
+        for code, offset in internals.frames(eqn):
+            users = code.co_filename in self._lines
+            if found and not users:
+                return count
+            if users:
+                count += self._span(code, offset) is not None
+            found = found or (code.co_filename, code.co_firstlineno) == traced
+        if found or not outer.made or made[-len(outer.made) :] != outer.made:
+            return count
+        return count - len(outer.made)
 
     def _span(self, code: types.CodeType, offset: int) -> Span | None:
         key = (id(code), offset)

@@ -1,5 +1,6 @@
 """All that touches JAX's internals, and with them all that depends on JAX's version.
 
+    calls       calls of jax.vmap, wherever they are made
     probes      tags and probes inside jaxprs, and how they are read back
     jaxprs      the bodies of an equation, the frames that made it, running a jaxpr
     printing    jaxprs as JAX prints them, tagged line by line
@@ -12,6 +13,9 @@ Relies on, in jax 0.10.2: `fancy_primitive_batchers`, `new_jaxpr_eqn`, `Jaxpr.re
 """
 
 from explainer.analysis.internals.changes import changes as changes
+from explainer.analysis.internals.calls import Call as Call
+from explainer.analysis.internals.calls import apart as apart
+from explainer.analysis.internals.calls import catching as catching
 from explainer.analysis.internals.jaxprs import Body as Body
 from explainer.analysis.internals.jaxprs import ClosedJaxpr as ClosedJaxpr
 from explainer.analysis.internals.jaxprs import aval as aval
@@ -20,8 +24,14 @@ from explainer.analysis.internals.jaxprs import flatten_axes as flatten_axes
 from explainer.analysis.internals.jaxprs import frames as frames
 from explainer.analysis.internals.jaxprs import refuse_leaks as refuse_leaks
 from explainer.analysis.internals.jaxprs import sub_jaxprs as sub_jaxprs
+from explainer.analysis.internals.jaxprs import traced_function as traced_function
+from explainer.analysis.internals.jaxprs import transposed as transposed
+from explainer.analysis.internals.jaxprs import is_plain as is_plain
+from explainer.analysis.internals.jaxprs import is_tracer as is_tracer
 from explainer.analysis.internals.printing import Printed as Printed
 from explainer.analysis.internals.printing import print_jaxpr as print_jaxpr
+from explainer.analysis.internals.probes import INPUTS as INPUTS
+from explainer.analysis.internals.probes import Bodies as Bodies
 from explainer.analysis.internals.probes import Emitted as Emitted
 from explainer.analysis.internals.probes import Instrumented as Instrumented
 from explainer.analysis.internals.probes import Key as Key
@@ -29,9 +39,10 @@ from explainer.analysis.internals.probes import LevelName as LevelName
 from explainer.analysis.internals.probes import as_if_unnamed as as_if_unnamed
 from explainer.analysis.internals.probes import children as children
 from explainer.analysis.internals.probes import instrument as instrument
+from explainer.analysis.internals.probes import is_foreign as is_foreign
 from explainer.analysis.internals.probes import probe_p as probe_p
 from explainer.analysis.internals.probes import read as read
 from explainer.analysis.internals.probes import resolve as resolve
 from explainer.analysis.internals.probes import tag as tag
-from explainer.analysis.internals.probes import tags_in_order as tags_in_order
+from explainer.analysis.internals.probes import unit as unit
 from explainer.analysis.internals.probes import without_probes as without_probes

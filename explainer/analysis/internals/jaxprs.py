@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-from jax._src import core
+from jax._src import core, source_info_util
 from jax._src.api_util import flatten_axes as _flatten_axes
 from jax.extend.core import ClosedJaxpr as ClosedJaxpr
 from jax.extend.core import Jaxpr, JaxprEqn
@@ -69,6 +69,19 @@ def frames(eqn: JaxprEqn) -> Iterator[tuple[Any, int]]:
         yield from zip(*traceback.raw_frames(), strict=True)
 
 
+def traced_function(jaxpr: Jaxpr) -> tuple[str, int] | None:
+    """Returns the file and first line of the function that a jaxpr was traced from, where JAX knows them."""
+    where = (jaxpr.debug_info.func_src_info or "").rpartition(" at ")[2]
+    file, _, line = where.rpartition(":")
+    return (file, int(line)) if line.isdigit() else None
+
+
+def transposed(eqn: JaxprEqn) -> bool:
+    """Tells whether transposition made an equation: the backward pass of grad, vjp, linear_transpose."""
+    stack = eqn.source_info.name_stack.stack
+    return any(isinstance(part, source_info_util.Transform) and part.name == "transpose" for part in stack)
+
+
 def evaluate(closed: ClosedJaxpr, args: Sequence[Any]) -> list[Any]:
     """Runs a jaxpr on values or tracers, name stacks kept."""
     return core.eval_jaxpr(closed.jaxpr, closed.consts, *args)
@@ -83,6 +96,19 @@ def refuse_leaks(traced: Any) -> None:
     if leaked is not None:
         what = f"{leaked.aval.str_short()} of an earlier trace"
         raise jax.errors.UnexpectedTracerError(f"The program closes over a value {what}.")
+
+
+def is_tracer(value: Any) -> bool:
+    """Tells a tracer from a value."""
+    return isinstance(value, core.Tracer)
+
+
+def is_plain(value: Any) -> bool:
+    """Tells an array (or number, or tracer of one) from anything else that jax.vmap may be handed."""
+    try:
+        return isinstance(jax.typeof(value), core.ShapedArray)
+    except TypeError:
+        return False
 
 
 def aval(value: Any) -> jax.ShapeDtypeStruct:
