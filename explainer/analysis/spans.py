@@ -59,7 +59,7 @@ class Sources:
         return Trail(made, made or self._mapped)
 
     def of_body(self, eqn: Any, jaxpr: Any, outer: Trail) -> Trail:
-        """Returns the trail of an equation in a body: inside the body, then on from `outer`, which holds it."""
+        """Returns the trail of an equation in a body: inside the body, then on from `outer`, its holder."""
         made = tuple(self._made(eqn))
         return Trail(made, made[: self._inside(eqn, jaxpr, made, outer)] + outer.calls)
 
