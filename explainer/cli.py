@@ -1,6 +1,7 @@
 """The command line: a request in, a readable report (or JSON) out.
 
     argv ─▶ Request ─▶ api or sandbox ─▶ Report ─▶ text ─▶ stdout
+                                            └────▶ page ─▶ the file of --html
 
 Exit code 0: explained. 1: the report holds a failure. 2: the command itself was wrong.
 """
@@ -40,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _require_text(sys.argv[1:] if argv is None else argv)
         request = _request(options)
         report = _explain(request, options)
+        if options.html:
+            _save_page(report, options.html)
     except RequestError as error:
         return _usage_error(str(error))
     except KeyboardInterrupt:
@@ -59,6 +62,15 @@ def _write(report: Report, as_json: bool) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
     return 1 if report.failure else 0
+
+
+def _save_page(report: Report, file: str) -> None:
+    from explainer import page  # draws the animation, so only when asked for
+
+    try:
+        Path(file).write_text(page.html(report), encoding="utf-8")
+    except OSError as error:
+        raise RequestError(f"cannot write {file}: {error.strerror}") from error
 
 
 def _explain(request: Request, options: argparse.Namespace) -> Report:
@@ -106,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--wanted", default="", metavar="SPEC", help="the output you want, f32[3,4]")
     add("--until", choices=STAGES, default="time", metavar="STAGE", help=f"last stage: {', '.join(STAGES)}")
     add("--json", action="store_true", help="print the whole report as JSON")
+    add("--html", metavar="FILE", help="write the report as one web page too, with the animation")
     add("--sandbox", action="store_true", help="run the code in an isolated process with limits")
     return parser
 

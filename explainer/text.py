@@ -163,10 +163,9 @@ def level_tree(levels: Sequence[Level]) -> list[tuple[Level, int]]:
 
 def level_text(level: Level) -> str:
     """Returns what one level does: 3 examples, vmap(dist, in_axes=0, out_axes=0), line 4, by jax.jacrev."""
-    size = "unknown size" if level.axis_size is None else _count(level.axis_size, "example")
     name = f", axis_name={level.axis_name!r}" if level.axis_name else ""
     parts = [
-        size,
+        size_text(level),
         f"{level.transform}({level.function}, in_axes={level.in_axes}, out_axes={level.out_axes}{name})",
     ]
     if level.captured and level.span is not None:
@@ -176,6 +175,11 @@ def level_text(level: Level) -> str:
     if level.count > 1:
         parts.append(f"{level.count:,} equal calls")
     return ", ".join(parts)
+
+
+def size_text(level: Level) -> str:
+    """Returns how many examples a level runs over."""
+    return "unknown size" if level.axis_size is None else _count(level.axis_size, "example")
 
 
 def _crossed(level: Level, levels: Sequence[Level]) -> list[tuple[str, str, str, str]]:

@@ -3,13 +3,14 @@
 // Python sends {fig, meta}: the figure as JSON text and what stands around it (see
 // explainer/figures/animation.py). Everything that can be decided in Python is; this file only
 // plays. It keeps a private plotly.js: Streamlit's own chart sets window.Plotly to another version.
+// `url` names the files beside this one; a page that holds plotly.js and the style sheet itself gives none.
 
 const TOKEN = /\$([a-zA-Z][a-zA-Z0-9]*)/g;
 const GLIDE = 620; // ms of one movement at normal speed
 const REST = { start: 250, slice: 260, call: 520, calls: 520, restack: 120, pass: 120, end: 0 };
 const players = new WeakMap();
 
-export default function (component, url) {
+export default function mount(component, url) {
   const root = component.parentElement;
   let player = players.get(root);
   if (!player) {
@@ -24,6 +25,7 @@ export default function (component, url) {
 
 let plotly = null;
 function loadPlotly(url) {
+  if (!url) return window.Plotly ? Promise.resolve(window.Plotly) : Promise.reject(new Error('the page holds no Plotly'));
   plotly ||= new Promise((resolve, reject) => {
     const before = window.Plotly;
     const script = document.createElement('script');
@@ -41,7 +43,7 @@ function loadPlotly(url) {
 }
 
 function loadCss(url) {
-  if (document.querySelector('link[data-vmap-player]')) return;
+  if (!url || document.querySelector('link[data-vmap-player]')) return;
   const link = document.createElement('link');
   link.rel = 'stylesheet';
   link.dataset.vmapPlayer = '';
