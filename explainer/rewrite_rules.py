@@ -30,7 +30,7 @@ class Rule:
     changes: tuple[str, ...] = ()  # the value of one of these parameters changed
     shared: bool = False  # the one kind of row that speaks of values which no level maps
     when: Callable[[Equation], bool] | None = None
-    loud: bool = False
+    loud: bool = False  # a surprise: another thing runs than the code says
 
 
 def _more_batch_dims(equation: Equation) -> bool:
@@ -122,7 +122,7 @@ CALLS = (
     Rule(
         "callback-once", "called once for the batch",
         "Python is called once, with arrays that hold all examples, as the callback's vmap_method says.",
-        "jax.pure_callback", primitives=("pure_callback",), keeps=True, loud=True,
+        "jax.pure_callback", primitives=("pure_callback",), keeps=True,
     ),
     Rule(
         "effect-repeated", "happens once per example",
@@ -179,20 +179,20 @@ PRODUCTS = (
         "dot-batched", "batched product",
         "Both sides differ between examples, so dot_general grows a batch dimension: one call does a "
         "separate product for each example.",
-        "jax.lax.dot_general", primitives=("dot_general",), keeps=True, when=_more_batch_dims, loud=True,
+        "jax.lax.dot_general", primitives=("dot_general",), keeps=True, when=_more_batch_dims,
     ),
     Rule(
         "dot-larger", "one larger product",
         "No level maps both sides, so a mapped axis is one more row or column axis: the examples join in one "
         "larger matrix product, which hardware likes best.",
-        "jax.lax.dot_general", primitives=("dot_general",), keeps=True, loud=True,
+        "jax.lax.dot_general", primitives=("dot_general",), keeps=True,
     ),
     Rule(
         "conv-groups", "one group per example",
         "The kernels differ between examples, so each example becomes a feature or batch group of one "
         "grouped convolution.",
         "jax.lax.conv_general_dilated", primitives=("conv_general_dilated",), keeps=True,
-        changes=("feature_group_count", "batch_group_count"), loud=True,
+        changes=("feature_group_count", "batch_group_count"),
     ),
     Rule(
         "conv-merged", "joined with the convolution's own axes",
@@ -270,7 +270,7 @@ RANDOM = (
     Rule(
         "random-mapped", "one key per example",
         "Every example brings its own key, so each has random numbers of its own.",
-        "jax.random", "jax.random.html", primitives=_KEYS, keeps=True, loud=True,
+        "jax.random", "jax.random.html", primitives=_KEYS, keeps=True,
     ),
 )  # fmt: skip
 

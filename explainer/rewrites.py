@@ -20,7 +20,7 @@ DOCS = "https://docs.jax.dev/en/latest/"
 class Rewrite:
     """One sentence on one equation; `term` is the name of a page of JAX's documentation, `url` its address.
 
-    `loud`: it changes what runs or what it costs, not only how the axes are counted.
+    `loud`: a surprise, for another thing runs than the code says.
     """
 
     kind: str
