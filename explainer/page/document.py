@@ -42,7 +42,7 @@ VARIABLES = {
 
 ONLOAD = """\
 const frame = this, page = frame.contentWindow, body = document.body;
-addEventListener('message', event => {
+window.addEventListener('message', event => {
   if (event.source === page) frame.style.height = Math.ceil(Number(event.data.height) || 600) + 'px';
 });
 const light = body.dataset.jpThemeLight, dark = light === 'false' || body.classList.contains('vscode-dark');

@@ -132,13 +132,13 @@ def _level(each: Level, depth: int, levels: Sequence[Level]) -> Iterator[list[Ht
     rows = [("in", leaf, "shared") for leaf in each.inputs]
     rows += [("out", leaf, "one copy") for leaf in each.outputs]
     for way, leaf, unmapped in rows:
-        yield [pad + escape(way), *_mapped(leaf, number, each.name, unmapped)]
+        yield [join((pad, escape(way))), *_mapped(leaf, number, each.name, unmapped)]
     names = [other.name for other in levels]
     for value in each.enters:
         if value.shared:
             place = escape(text.closed_over(value, levels))
             one = type_text(value.aval.dtype, value.aval.shape)
-            yield [pad + escape("in"), escape(value.path), aval(value.aval, names), place, one]
+            yield [join((pad, escape("in"))), escape(value.path), aval(value.aval, names), place, one]
     if each.note:
         yield [join((pad, tag("span", escape(each.note), "pg-note")))]
 
@@ -180,7 +180,7 @@ def _equation(equation: Equation, names: Sequence[str]) -> list[Html]:
         tag("span", escape(equation.id), "pg-note"),
         escape(equation.span.line if equation.span else ""),
         _source(equation),
-        pad + tag("b", escape(equation.primitive)),
+        join((pad, tag("b", escape(equation.primitive)))),
         join((type_text(out.dtype, out.shape) for out in equation.outputs), "<br>"),
         join((_batched(out, names) for out in equation.outputs), "<br>"),
         _rewrite(equation),
@@ -198,7 +198,7 @@ def _batched(out: BatchedAval, names: Sequence[str]) -> Html:
     if not out.tracked:
         return tag("span", "not tracked: JAX replaced this body", "pg-note")
     shared = bool(names) and all(axis is None for axis in out.batch_dims)
-    return aval(out, names) + (tag("span", " shared", "pg-note") if shared else Html(""))
+    return join((aval(out, names), tag("span", " shared", "pg-note"))) if shared else aval(out, names)
 
 
 def _rewrite(equation: Equation) -> Html:
