@@ -40,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _require_text(sys.argv[1:] if argv is None else argv)
         request = _request(options)
+        _require_place(options.html)
         report = _explain(request, options)
         if options.html:
             _save_page(report, options.html)
@@ -62,6 +63,12 @@ def _write(report: Report, as_json: bool) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
     return 1 if report.failure else 0
+
+
+def _require_place(file: str | None) -> None:
+    """Refuses a page in a folder that does not exist, before anything has run for it."""
+    if file and not Path(file).absolute().parent.is_dir():
+        raise RequestError(f"cannot write {file}: No such file or directory")
 
 
 def _save_page(report: Report, file: str) -> None:

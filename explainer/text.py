@@ -109,7 +109,7 @@ def call_text(report: Report) -> str:
     call = request.function or "(no function)"
     for _ in request.levels:
         call = f"vmap({call})"
-    return f"{call}({', '.join(argument.name for argument in request.arguments)})"
+    return f"{call}({', '.join(argument.name for argument in request.arguments or report.arguments)})"
 
 
 def _count(number: int, thing: str) -> str:

@@ -110,6 +110,29 @@ def test_json_is_the_whole_report(source, capsys):
     assert read.timing is not None
 
 
+def test_the_page_is_written_beside_what_is_printed(source, capsys, tmp_path):
+    argv = [f"{source}:dist", *PAIRWISE, "--until", "batch", "--html", "out.html"]
+    assert cli.main(argv) == 0
+    assert capsys.readouterr().out.startswith("vmap(vmap(dist))(X, y)\n")
+    page = (tmp_path / "out.html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert "<title>vmap(vmap(dist))(X, y) · vmap explainer</title>" in page
+
+
+def test_a_failure_has_a_page_and_exit_code_1(source, tmp_path):
+    argv = [f"{source}:broken", "--arg", "f32[4,2]", "--in-axes", "0", "--html", "out.html"]
+    assert cli.main(argv) == 1
+    assert "Failed while" in (tmp_path / "out.html").read_text(encoding="utf-8")
+
+
+def test_a_page_that_cannot_be_written_is_said_before_anything_runs(source, capsys):
+    argv = [f"{source}:dist", *PAIRWISE, "--html", "nowhere/out.html"]
+    assert cli.main(argv) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("explainer: cannot write nowhere/out.html: No such file or directory")
+
+
 def test_a_failure_is_told_in_words_with_carets_and_exit_code_1(source, capsys):
     assert cli.main([f"{source}:broken", "--arg", "f32[4,2]", "--in-axes", "0"]) == 1
     out = capsys.readouterr().out

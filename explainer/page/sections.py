@@ -12,13 +12,13 @@ from collections.abc import Iterator, Sequence
 from explainer import text
 from explainer.markup import Html, aval, escape, join, level, table, tag, type_text, typed
 from explainer.page import code
-from explainer.report import BatchedAval, Equation, Failure, Level, MappedLeaf, Report
+from explainer.report import BatchedAval, Blame, Equation, Failure, Level, MappedLeaf, Report
 
 MOST_EQUATIONS = 300
 MOST_LEVELS = 60
 SUMMED_UP = 8  # levels in the headline
 NAMED = 4  # arrays of a level in the headline
-PROSE = ("Notes", "Check")
+PROSE = ("Check",)
 
 
 def page(report: Report, player: Html) -> Html:
@@ -28,7 +28,7 @@ def page(report: Report, player: Html) -> Html:
         _header(report, said.get("", [])),
         _failure(report.failure, report),
         tag("section", player, "pg-player"),
-        _plain("Notes", said),
+        _section("Notes", _notes(report)),
         _section("Levels and shapes", _levels(report.levels)),
         _section("Equations", _equations(report), "what batching made of every step"),
         _section("Code", code.listing(report)),
@@ -104,13 +104,27 @@ def _failure(failure: Failure | None, report: Report) -> Html:
     limit = f" (limit: {failure.limit})" if failure.limit else ""
     title = f"Failed while {text.STAGE_WORDS[failure.stage]}: {failure.error_type}{limit}"
     parts = [tag("h2", escape(title)), tag("p", escape(failure.explanation or failure.message), "pg-words")]
-    for span in failure.blame.spans:
-        lines = text.caret_lines(span, text.source_text(report.request, span.source))
-        parts.append(tag("pre", escape("\n".join(lines)), tabindex="0") if lines else Html(""))
+    parts.append(_places(failure.blame, report))
     if failure.message and failure.message != failure.explanation:
         said = tag("pre", escape(failure.message), "pg-words", tabindex="0")
         parts.append(tag("details", tag("summary", "The error as it was raised") + said, open=""))
     return tag("section", join(parts), "pg-card", role="alert")
+
+
+def _places(blame: Blame, report: Report) -> Html:
+    """Returns the lines that something comes from, with carets under the words."""
+    found = [text.caret_lines(span, text.source_text(report.request, span.source)) for span in blame.spans]
+    return join(tag("pre", escape("\n".join(lines)), "pg-scroll", tabindex="0") for lines in found if lines)
+
+
+def _notes(report: Report) -> Html:
+    css = {"error": "pg-bad", "warning": "pg-warn", "info": ""}
+    lines = [tag("li", escape(note)) for note in report.notes]
+    for finding in report.findings:
+        words = tag("span", escape(f"{finding.severity}: {finding.explanation}"), css[finding.severity])
+        lines.append(tag("li", words + _places(finding.blame, report)))
+    lines += [tag("li", escape(f"A change that works: {fix.summary}")) for fix in report.fixes]
+    return tag("ul", join(lines), "pg-words") if lines else Html("")
 
 
 def _levels(levels: Sequence[Level]) -> Html:
@@ -129,16 +143,16 @@ def _level(each: Level, depth: int, levels: Sequence[Level]) -> Iterator[list[Ht
     number = levels.index(each)
     pad = tag("span", escape("│ " * depth), "pg-tree") if depth else Html("")
     yield [join((pad, level(number, each.name), escape(f": {text.level_text(each)}")))]
-    rows = [("in", leaf, "shared") for leaf in each.inputs]
-    rows += [("out", leaf, "one copy") for leaf in each.outputs]
-    for way, leaf, unmapped in rows:
-        yield [join((pad, escape(way))), *_mapped(leaf, number, each.name, unmapped)]
+    for leaf in each.inputs:
+        yield [join((pad, escape("in"))), *_mapped(leaf, number, each.name, "shared")]
     names = [other.name for other in levels]
     for value in each.enters:
         if value.shared:
             place = escape(text.closed_over(value, levels))
             one = type_text(value.aval.dtype, value.aval.shape)
             yield [join((pad, escape("in"))), escape(value.path), aval(value.aval, names), place, one]
+    for leaf in each.outputs:
+        yield [join((pad, escape("out"))), *_mapped(leaf, number, each.name, "one copy")]
     if each.note:
         yield [join((pad, tag("span", escape(each.note), "pg-note")))]
 
