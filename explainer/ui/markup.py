@@ -19,6 +19,7 @@ Html = NewType("Html", str)
 
 _LINK = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)", re.IGNORECASE)  # where a bare address can be broken
 _JOINER = "\u2060"  # has no width, and no address holds it
+_GLOW = "background:var(--pg-tint);box-shadow:inset 3px 0 var(--pg-glow)"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&\"'])")
 
 
@@ -47,12 +48,25 @@ def join(parts: Iterable[Html], between: str = "") -> Html:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Html]], css: str = "") -> Html:
     """Returns a table that scrolls sideways rather than being clipped."""
+    return table_of(head, join(row(cells) for cells in rows), css)
+
+
+def table_of(head: Sequence[str], rows: Html, css: str = "") -> Html:
+    """Returns a table of rows that are made already."""
     top = "".join(f"<th>{escape(title)}</th>" for title in head)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return Html(
         f'<div class="pg-scroll"><table class="pg-table {css}"><thead><tr>{top}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
+        f"<tbody>{rows}</tbody></table></div>"
     )
+
+
+def row(cells: Sequence[Html], css: str = "", under: Html | None = None) -> Html:
+    """Returns a row of a table, and what is said under it, as wide as what one sees of the table."""
+    made = tag("tr", "".join(tag("td", cell) for cell in cells), f"{css} pg-over" if under else css)
+    if under is None:
+        return made
+    aside = tag("td", tag("div", under, "pg-aside"), colspan=str(len(cells)))
+    return join((made, tag("tr", aside, f"{css} pg-under".strip())))
 
 
 def level(index: int, text: str) -> Html:
@@ -76,6 +90,24 @@ def aval(value: BatchedAval, names: Sequence[str]) -> Html:
 def dtype_shape(dtype: str, sizes: Sequence[int]) -> Html:
     """Returns a type as JAX writes it: f32[3, 2]."""
     return escape(f"{short_dtype(dtype)}[{', '.join(map(str, sizes))}]")
+
+
+def link(text: str, url: str) -> Html:
+    """Returns a link that opens beside the page, which keeps its state."""
+    return tag("a", escape(text), "pg-link", href=url, target="_blank", rel="noopener")
+
+
+def equation_class(equation: int | None) -> str:
+    """Returns the class of all that shows one equation; whatever has the same one lights up together."""
+    return "" if equation is None else f"pg-e{equation}"
+
+
+def lights(equations: Iterable[int | None]) -> Html:
+    """Returns the style that lights up an equation everywhere while the pointer rests on one place of it."""
+    names = sorted({equation_class(each) for each in equations if each is not None})
+    return Html(
+        "<style>" + "".join(f".stApp:has(.{name}:hover) .{name}{{{_GLOW}}}" for name in names) + "</style>"
+    )
 
 
 def show(content: Html, *, fit: bool = False) -> None:

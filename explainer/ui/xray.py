@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from explainer import rewrites
 from explainer.report import BatchedAval, Equation, Report
+from explainer.rewrites import Rewrite
 from explainer.ui import markup
 from explainer.ui.markup import Html, escape, join, tag
 
-_MANY = 8  # equations that batching made of one; beyond that only their number is shown
+_MANY = 4  # primitives that batching made of one; beyond that only their number is shown
 _MOST = 400  # rows; a page with more is slow to scroll
 
 
@@ -19,12 +21,10 @@ def xray(report: Report) -> None:
         return
     names = [level.name for level in report.levels]
     equations = report.equations[:_MOST]
-    head = ("", "your code", "primitive", "one example", "with batch axes", "batching made of it")
-    markup.show(
-        markup.table(
-            head, [_row(equation, names, body) for equation, body in _with_bodies(equations)], "pg-xray"
-        )
-    )
+    head = ("", "your code", "primitive", "one example", "with batch axes")
+    rows = join(_row(equation, names, body) for equation, body in _with_bodies(equations))
+    lights = markup.lights(equation.id for equation in equations)
+    markup.show(join((markup.table_of(head, rows, "pg-xray"), lights)))
     left_out = len(report.equations) - len(equations)
     if left_out:
         markup.show(tag("p", escape(f"{left_out:,} more equations are in the jaxpr."), "pg-note"))
@@ -38,17 +38,13 @@ def _with_bodies(equations: Sequence[Equation]) -> Iterator[tuple[Equation, str]
         before = equation.body
 
 
-def _row(equation: Equation, names: Sequence[str], body: str) -> list[Html]:
+def _row(equation: Equation, names: Sequence[str], body: str) -> Html:
     one = join((markup.dtype_shape(out.dtype, out.shape) for out in equation.outputs), "<br>")
     batched = join((_batched(out, names) for out in equation.outputs), "<br>")
-    return [
-        escape(equation.id),
-        _source(equation),
-        _primitive(equation, body),
-        one,
-        batched,
-        _rewrite(equation),
-    ]
+    cells = [escape(equation.id), _source(equation), _primitive(equation, body), one, batched]
+    said = rewrites.rewrite(equation, names)
+    under = None if said is None else _made(equation, said)
+    return markup.row(cells, markup.equation_class(equation.id), under)
 
 
 def _batched(out: BatchedAval, names: Sequence[str]) -> Html:
@@ -84,10 +80,31 @@ def _primitive(equation: Equation, body: str) -> Html:
     return join((indent, tag("b", escape(equation.primitive)), where))
 
 
-def _rewrite(equation: Equation) -> Html:
+def _made(equation: Equation, said: Rewrite) -> Html:
+    """Returns what batching made of an equation: a title that opens to why it matters; surprises are open."""
+    name = said.term.removeprefix("jax.") if said.term.startswith("jax.lax.") else said.term
+    page = markup.link(f"JAX docs: {name}", said.url)
+    parts = [
+        tag("summary", join((tag("span", escape(said.title)), _emitted(equation)), " ")),
+        tag("p", join((escape(said.sentence), page), " ")),
+        *(
+            tag("div", escape(f"{change.name}: {change.before} → {change.after}"), "pg-change")
+            for change in equation.changed
+        ),
+    ]
+    if said.loud:
+        return tag("details", join(parts), "pg-why pg-loud", open="open")
+    return tag("details", join(parts), "pg-why")
+
+
+def _emitted(equation: Equation) -> Html:
+    """Returns the primitives that JAX emitted; nothing if it is the same one as before."""
     if not equation.rewrite or equation.rewrite == (equation.primitive,):
-        return tag("span", "the same", "pg-mute")
+        return Html("")
     text = " → ".join(equation.rewrite)
     if len(equation.rewrite) > _MANY:
-        text = f"{len(equation.rewrite)} equations"
-    return tag("span", escape(text), "pg-rewrite", title=" → ".join(equation.rewrite[:40]))
+        kinds = list(dict.fromkeys(equation.rewrite))
+        text = f"{len(equation.rewrite)} equations: {', '.join(kinds[:_MANY])}" + (
+            ", …" if len(kinds) > _MANY else ""
+        )
+    return tag("code", escape(text), "pg-rewrite", title=" → ".join(equation.rewrite[:40]))
