@@ -164,6 +164,7 @@ class Equation:
     changed: tuple[Change, ...] = ()  # parameters of the first emitted equation of the same primitive
     callers: tuple[Span, ...] = ()  # the user's calls that led to `span`, innermost first
     backward: bool = False  # made by the backward pass of grad, vjp, ...
+    differentiated: bool = False  # made under grad, jvp, ...: may carry tangents and residuals, too
 
 
 @dataclass(frozen=True, slots=True)

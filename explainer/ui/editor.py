@@ -1,6 +1,6 @@
-"""The code editor: CodeMirror with shape hints at line ends and error marks, as a Streamlit widget.
+"""The code editor, a Streamlit widget: CodeMirror with shape hints, error marks, links to the equations.
 
-    code, hints, marks ─▶ editor() ══ static/editor.js ══▶ the text now in the field
+    code, hints, marks, links ─▶ editor() ══ static/editor.js ══▶ the text now in the field
 
 The field owns its text while `version` stands: reruns never move the cursor. A new `version` puts
 `code` in its place. If the browser cannot load the script, a plain text field takes over.
@@ -35,7 +35,8 @@ export default function (component) {
 _CSS = """
 .vx-label { font: 14px/1.6 var(--st-font); color: var(--st-text-color); margin-bottom: 4px; }
 .vx-label:empty { display: none; }
-.vx-problems { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+.vx-problems, .vx-said { position: absolute; width: 1px; height: 1px; overflow: hidden; }
+.vx-problems, .vx-said { clip-path: inset(50%); }
 .vx-editor { position: relative; }
 """
 
@@ -44,10 +45,14 @@ Severity = Literal["error", "warning", "info", "active"]
 
 @dataclass(frozen=True, slots=True)
 class HintPart:
-    """A piece of a hint; `level` gives it the colour of that vmap level."""
+    """A piece of a hint; `level` gives it the colour of that vmap level.
+
+    `room` says where it is shown: everywhere, only in a wide editor, or only in a narrow one.
+    """
 
     text: str
     level: int | None = None
+    room: Literal["", "wide", "narrow"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,24 @@ class Hint:
 
     line: int
     parts: tuple[HintPart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An expression and the equations that light up with it: elements of class `pg-e<id>`.
+
+    `equations` are its own, `inside` those of the functions that it called. Pointing at the
+    expression, or putting the cursor there, shows `parts` and `words` beside it.
+    """
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    equations: tuple[int, ...]
+    inside: tuple[int, ...] = ()
+    parts: tuple[HintPart, ...] = ()
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +105,7 @@ def editor(  # noqa: PLR0913 - the options of a widget, all by name
     version: int | str = 0,
     hints: Sequence[Hint] = (),
     marks: Sequence[Mark] = (),
+    links: Sequence[Link] = (),
     for_code: str | None = None,
     single_line: bool = False,
     lines: tuple[int, int] | None = None,
@@ -91,7 +115,7 @@ def editor(  # noqa: PLR0913 - the options of a widget, all by name
 ) -> str:
     """Draws the editor and returns the text in it: `code` until the user has typed.
 
-    Hints and marks are drawn only while the field holds `for_code` (None: the text returned).
+    Hints, marks and links count only while the field holds `for_code` (None: the text returned).
     `single_line` makes Enter run, as Ctrl-Enter does everywhere. `lines` is the least and the greatest
     height. `on_change` is called before the rerun that brings new text; read it with `text`.
     """
@@ -113,6 +137,7 @@ def editor(  # noqa: PLR0913 - the options of a widget, all by name
             "for_code": now if for_code is None else for_code,
             "hints": [_hint_data(hint) for hint in hints],
             "marks": [asdict(mark) for mark in marks],
+            "links": [{**asdict(link), "parts": _parts_data(link.parts)} for link in links],
             "palette": _palette(),
         },
         on_typed_change=on_change or _nothing,
@@ -145,11 +170,19 @@ def _state(key: str) -> dict[str, Any]:
 
 
 def _hint_data(hint: Hint) -> dict[str, Any]:
-    parts = [
-        {"text": part.text, "level": None if part.level is None else part.level % style.HUES}
-        for part in hint.parts
+    return {"line": hint.line, "parts": _parts_data(hint.parts)}
+
+
+def _parts_data(parts: Sequence[HintPart]) -> list[dict[str, Any]]:
+    """Returns the pieces with the number of a hue for each level: the fifth has the first one again."""
+    return [
+        {
+            "text": part.text,
+            "level": None if part.level is None else part.level % style.HUES,
+            "room": part.room,
+        }
+        for part in parts
     ]
-    return {"line": hint.line, "parts": parts}
 
 
 def _palette() -> dict[str, list[str]]:

@@ -1,25 +1,22 @@
-"""What is written beside the code: the shape of every line for one example, and where it failed.
+"""What is written beside the code: the shape of every line, which equations it made, where it failed.
 
 Explanation ─▶ Margin ─▶ editor
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from explainer.report import Blame, Equation, Report
-from explainer.source import short_dtype
-from explainer.ui.editor import Hint, HintPart, Mark
+from explainer.report import Blame, Report
+from explainer.ui.editor import Hint, Link, Mark
 from explainer.ui.explanation import Explanation
-
-_ASSIGNMENT = re.compile(r"\s*([A-Za-z_]\w*)\s*(?::[^=]+)?=[^=]")
+from explainer.ui.hints import Lines, hints
+from explainer.ui.linking import links
 
 
 @dataclass(frozen=True, slots=True)
 class Margin:
-    """Hints and marks, and the texts they were made for: they are not drawn beside other text.
+    """Hints, marks and links, and the texts they were made for: they are not drawn beside other text.
 
     `arguments` and `levels` are the names and places of the rows that a failure comes from.
     """
@@ -27,8 +24,10 @@ class Margin:
     code: str = ""
     hints: tuple[Hint, ...] = ()
     marks: tuple[Mark, ...] = ()
+    links: tuple[Link, ...] = ()
     function: str = ""
     function_marks: tuple[Mark, ...] = ()
+    function_links: tuple[Link, ...] = ()
     arguments: tuple[str, ...] = ()
     levels: tuple[int, ...] = ()
 
@@ -39,49 +38,18 @@ def of(shown: Explanation | None) -> Margin:
         return Margin()
     report, request = shown.report, shown.request
     blame = report.failure.blame if report.failure else Blame()
+    lines = Lines(report)
     return Margin(
         code=request.code,
-        hints=_hints(report),
+        hints=hints(report, lines),
         marks=_marks(report, "code"),
+        links=links(report, "code", lines),
         function=request.function,
         function_marks=_marks(report, "function"),
+        function_links=links(report, "function", None),
         arguments=blame.arguments,
         levels=blame.levels,
     )
-
-
-def _hints(report: Report) -> tuple[Hint, ...]:
-    lines = report.request.code.splitlines()
-    last: dict[int, Equation] = {}
-    for equation in report.equations:
-        span = equation.span
-        if (
-            span is None
-            or span.source != "code"
-            or not equation.outputs
-            or not 1 <= span.end_line <= len(lines)
-        ):
-            continue
-        known = last.get(span.end_line)
-        if known is None or equation.depth <= known.depth:
-            last[span.end_line] = equation
-    names = [level.name for level in report.levels]
-    return tuple(
-        Hint(line, _hint(lines[line - 1], equation, names)) for line, equation in sorted(last.items())
-    )
-
-
-def _hint(line: str, equation: Equation, names: Sequence[str]) -> tuple[HintPart, ...]:
-    """Returns the type for one example, and the levels that give every example its own: d: f32[2] · i j."""
-    found = _ASSIGNMENT.match(line)
-    types = ", ".join(
-        f"{short_dtype(out.dtype)}[{','.join(map(str, out.shape))}]" for out in equation.outputs
-    )
-    dims = [out.batch_dims for out in equation.outputs]
-    mapped = [n for n in range(len(names)) if any(n < len(each) and each[n] is not None for each in dims)]
-    levels = [HintPart(f" {names[n]}", n) for n in mapped]
-    start = HintPart(f"{found[1]}: {types}" if found else types)
-    return (start, HintPart(" ·"), *levels) if levels else (start,)
 
 
 def _marks(report: Report, source: str) -> tuple[Mark, ...]:

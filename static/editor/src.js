@@ -1,13 +1,14 @@
 // The code editor: CodeMirror 6 as a Streamlit component (explainer/ui/editor.py mounts it).
 //
-//   data {text, version, hints, marks, for_code, ...} ──▶ editor ──▶ typed {text, version, runs}
+//   data {text, version, hints, marks, links, for_code, ...} ──▶ editor ──▶ typed {text, version, runs}
+//   expression under the pointer or the caret ◀──▶ elements of class pg-e<id> anywhere in the page
 //
 // Python owns the text only when `version` changes; otherwise what the user typed stands, so a rerun
-// never moves the cursor. Hints and marks are drawn only onto the text they were computed from.
-import { Annotation, Compartment, EditorState, StateEffect, StateField } from '@codemirror/state';
+// never moves the cursor. Hints, marks and links count only for the text they were computed from.
+import { Annotation, EditorState, StateEffect, StateField } from '@codemirror/state';
 import {
   Decoration, EditorView, WidgetType, drawSelection, highlightActiveLine, highlightActiveLineGutter,
-  keymap, lineNumbers, placeholder,
+  keymap, lineNumbers, placeholder, showTooltip,
 } from '@codemirror/view';
 import { defaultKeymap, history, historyKeymap, indentWithTab, insertNewlineAndIndent } from '@codemirror/commands';
 import { python } from '@codemirror/lang-python';
@@ -17,10 +18,13 @@ import { lintGutter, setDiagnostics } from '@codemirror/lint';
 import { tags } from '@lezer/highlight';
 
 const DEBOUNCE_MS = 300;
-const NARROW_PX = 480; // below this, lines wrap: a hint must not hide to the right of a phone
+const REST_MS = 60; // the pointer must rest this long on an expression
+const NARROW_PX = 400; // below this, hints are short
 
 const fromPython = Annotation.define();
 const setNotes = StateEffect.define();
+const setLink = StateEffect.define(); // {link, from, to, tooltip} of the expression pointed at, null for none
+const setOutside = StateEffect.define(); // the ranges of the equation pointed at outside of the editor
 const editors = new WeakMap();
 const unsent = new Map(); // editor name -> {version, base, text}: it left the page before Python had its text
 
@@ -48,7 +52,11 @@ class Editor {
     this.sent = data.text;
     this.runs = data.runs;
     this.timer = 0;
-    this.wrapping = new Compartment();
+    this.rest = 0;
+    this.links = []; // of the text in the editor: {from, to, equations, inside, ...}
+    this.pointed = null; // the link under the pointer
+    this.held = null; // the link at the caret
+    this.outside = null; // id of the equation pointed at outside
     this.root = document.createElement('div');
     this.root.className = `vx-editor ${data.single_line ? 'vx-line' : 'vx-block'}`;
     this.root.dataset.editor = data.name;
@@ -61,17 +69,24 @@ class Editor {
     this.problems = document.createElement('div');
     this.problems.className = 'vx-problems';
     this.problems.id = `vx-problems-${data.name}`;
+    this.said = document.createElement('div');
+    this.said.className = 'vx-said';
+    this.said.setAttribute('role', 'status');
+    this.light = document.createElement('style');
     this.view = new EditorView({
       parent: this.root,
       state: EditorState.create({ doc: this.recall(data), extensions: this.extensions(data) }),
     });
-    this.root.append(this.problems);
+    this.root.append(this.problems, this.said, this.light);
     parentElement.append(this.root);
-    this.resize = new ResizeObserver(() => this.wrapWhenNarrow());
+    this.resize = new ResizeObserver(() => this.root.toggleAttribute('data-narrow', this.root.clientWidth < NARROW_PX));
     this.resize.observe(this.root);
     // Before blur and click: what is typed must be under way when a click elsewhere reruns the page.
     this.pointer = (event) => { if (!this.root.contains(event.target)) this.flush(); };
     document.addEventListener('pointerdown', this.pointer, true);
+    this.over = (event) => this.pointOutside(event.target);
+    document.addEventListener('pointerover', this.over, { passive: true });
+    document.addEventListener('focusin', this.over);
     if (this.text() !== this.sent) this.schedule();
   }
 
@@ -93,20 +108,26 @@ class Editor {
       history(), drawSelection(), indentOnInput(), bracketMatching(), closeBrackets(),
       indentUnit.of('    '), EditorState.tabSize.of(4),
       keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap]),
-      python(), syntaxHighlighting(highlighting), theme, notes,
-      this.wrapping.of([]),
+      python(), syntaxHighlighting(highlighting), theme, notes, linked, EditorView.lineWrapping, hanging,
       data.placeholder ? placeholder(data.placeholder) : [],
       EditorView.contentAttributes.of({
         'aria-label': data.label,
         'aria-describedby': `vx-problems-${data.name}`,
         ...(data.single_line ? {} : { 'aria-description': 'Press Escape, then Tab, to leave the editor' }),
       }),
-      EditorView.domEventHandlers({ blur: () => { this.flush(); } }),
+      EditorView.domEventHandlers({
+        blur: () => { this.flush(); this.hold(null); },
+        focus: () => { this.hold(this.atCaret()); },
+        pointermove: (event) => { if (event.pointerType !== 'touch') this.restAt(event); },
+        pointerleave: () => { this.leave(); },
+      }),
       EditorView.updateListener.of((update) => this.changed(update)),
     ];
   }
 
   changed(update) {
+    if (update.docChanged) queueMicrotask(() => this.unlink());
+    else if (update.selectionSet && this.view.hasFocus) queueMicrotask(() => this.hold(this.atCaret()));
     if (!update.docChanged || update.transactions.some((tr) => tr.annotation(fromPython))) return;
     this.schedule();
     // Not at once: an update listener may not dispatch.
@@ -162,6 +183,7 @@ class Editor {
     const fresh = forCode === this.text();
     this.root.toggleAttribute('data-outdated', !fresh);
     if (!fresh || !this.view.dom.isConnected) return;
+    this.link();
     const { doc } = this.view.state;
     const places = marks.map((mark) => ({ ...mark, ...range(doc, mark) }));
     const problems = places.filter((mark) => mark.message);
@@ -173,18 +195,121 @@ class Editor {
     this.problems.textContent = problems.map((mark) => `Line ${mark.line}: ${mark.message}`).join('\n');
   }
 
-  wrapWhenNarrow() {
-    const narrow = this.root.clientWidth < NARROW_PX;
-    if (narrow === this.narrow) return;
-    this.narrow = narrow;
-    this.view.dispatch({ effects: this.wrapping.reconfigure(narrow ? EditorView.lineWrapping : []) });
+  // Takes the links of new data; what is pointed at stays pointed at.
+  link() {
+    const key = JSON.stringify(this.data.links);
+    if (this.links.length && key === this.linkKey) return;
+    this.linkKey = key;
+    this.unlink();
+    const { doc } = this.view.state;
+    this.links = this.data.links.map((link) => ({ ...link, ...range(doc, link) }));
+    if (this.view.hasFocus) this.hold(this.atCaret());
+  }
+
+  // Everything that was pointed at is forgotten: the text or what is known of it has changed.
+  unlink() {
+    this.links = [];
+    this.pointed = null;
+    this.held = null;
+    this.outside = null;
+    this.view.dispatch({ effects: setOutside.of([]) });
+    this.show();
+  }
+
+  restAt({ clientX: x, clientY: y }) {
+    clearTimeout(this.rest);
+    if (this.links.length) this.rest = setTimeout(() => this.point(this.under(x, y)), REST_MS);
+  }
+
+  leave() {
+    clearTimeout(this.rest);
+    this.point(null);
+  }
+
+  point(link) {
+    if (link === this.pointed) return;
+    this.pointed = link;
+    this.show();
+  }
+
+  hold(link) {
+    if (link === this.held) return;
+    this.held = link;
+    this.show();
+  }
+
+  under(x, y) {
+    if (!this.view.dom.isConnected) return null;
+    const near = this.view.posAtCoords({ x, y });
+    if (near === null) return null;
+    for (const at of [near, near - 1]) {
+      const box = at >= 0 && this.view.coordsForChar(at);
+      if (box && x >= box.left && x <= box.right && y >= box.top - 4 && y <= box.bottom + 4) return this.smallest(at, at + 1);
+    }
+    return null;
+  }
+
+  atCaret() {
+    const { from, to } = this.view.state.selection.main;
+    return this.smallest(from, to);
+  }
+
+  smallest(from, to) {
+    const around = this.links.filter((link) => link.from <= from && link.to >= to);
+    return around.reduce((best, link) => (!best || link.to - link.from < best.to - best.from ? link : best), null);
+  }
+
+  // Lights the equations of the expression under the pointer, else of the one at the caret.
+  show() {
+    const link = this.pointed || this.held;
+    if (link === (this.shown || null)) return;
+    this.shown = link;
+    const ids = link ? [...link.equations, ...link.inside] : [];
+    this.light.textContent = ids.length ? `${ids.map((id) => `.stApp .pg-e${id}`).join(',')}{${this.lit()}}` : '';
+    this.root.dataset.lit = ids.join(' ');
+    this.view.dispatch({ effects: setLink.of(link) });
+    this.said.textContent = link && link === this.held ? spoken(link) : '';
+    if (ids.length) reveal(ids);
+  }
+
+  // Streamlit's colours are known inside of a component only.
+  lit() {
+    const colour = getComputedStyle(this.root).getPropertyValue('--st-primary-color');
+    return `background:${tint(colour, 18)};box-shadow:inset 3px 0 0 ${colour}`;
+  }
+
+  // An equation elsewhere in the page is pointed at: marks the expression that made it, and the calls that led there.
+  pointOutside(target) {
+    if (!this.links.length) return;
+    const element = target.closest?.('[class*="pg-e"]');
+    const found = element && !this.root.contains(element) && /(?:^|\s)pg-e(\d+)(?:\s|$)/.exec(element.getAttribute('class'));
+    const id = found ? Number(found[1]) : null;
+    if (id === this.outside) return;
+    this.outside = id;
+    const ranges = this.links
+      .filter((link) => link.equations.includes(id) || link.inside.includes(id))
+      .map(({ from, to, equations }) => ({ from, to, own: equations.includes(id) }));
+    this.view.dispatch({ effects: setOutside.of(ranges) });
+    const own = ranges.find((range) => range.own);
+    if (own) this.scrollTo(own.from);
+  }
+
+  // Only the editor's own lines are moved: the page must stay under the pointer.
+  scrollTo(position) {
+    const { scrollDOM } = this.view;
+    const { top, bottom } = this.view.lineBlockAt(position);
+    if (top < scrollDOM.scrollTop) scrollDOM.scrollTop = top;
+    else if (bottom > scrollDOM.scrollTop + scrollDOM.clientHeight) scrollDOM.scrollTop = bottom - scrollDOM.clientHeight;
   }
 
   destroy() {
     clearTimeout(this.timer);
+    clearTimeout(this.rest);
     const { name, version, text } = this.data;
     if (this.text() !== text) unsent.set(name, { version, base: text, text: this.text() });
     document.removeEventListener('pointerdown', this.pointer, true);
+    document.removeEventListener('pointerover', this.over);
+    document.removeEventListener('focusin', this.over);
     this.resize.disconnect();
     this.view.destroy();
     this.root.remove();
@@ -215,6 +340,38 @@ function isDark(colour) {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue < 128;
 }
 
+function pieces(parts) {
+  return parts.map(({ text, level, room }) => {
+    const piece = document.createElement('span');
+    piece.textContent = text;
+    if (room) piece.classList.add(`vx-${room}`);
+    if (level !== null) {
+      piece.classList.add('vx-level');
+      piece.style.color = `var(--vx-level-${level}, inherit)`;
+    }
+    return piece;
+  });
+}
+
+function plain(parts) {
+  return parts.filter(({ room }) => room !== 'narrow').map(({ text }) => text).join('');
+}
+
+function spoken({ parts, words }) {
+  return [plain(parts), words].filter(Boolean).join(': ');
+}
+
+// Brings the first lit line of every listing into its own window; the page itself does not move.
+function reveal(ids) {
+  const lit = ids.map((id) => `.pg-e${id}`).join(',');
+  for (const listing of document.querySelectorAll('.pg-listing')) {
+    const line = listing.querySelector(lit);
+    if (!line) continue;
+    const [inner, outer] = [line.getBoundingClientRect(), listing.getBoundingClientRect()];
+    if (inner.top < outer.top || inner.bottom > outer.bottom) listing.scrollTop += inner.top - outer.top - 0.3 * outer.height;
+  }
+}
+
 class Hint extends WidgetType {
   constructor(parts) {
     super();
@@ -229,14 +386,8 @@ class Hint extends WidgetType {
   toDOM() {
     const pill = document.createElement('span');
     pill.className = 'vx-hint';
-    for (const { text, level } of this.parts) {
-      const part = pill.appendChild(document.createElement('span'));
-      part.textContent = text;
-      if (level !== null) {
-        part.className = 'vx-level';
-        part.style.color = `var(--vx-level-${level}, inherit)`;
-      }
-    }
+    pill.title = plain(this.parts);
+    pill.append(...pieces(this.parts));
     return pill;
   }
 
@@ -257,6 +408,59 @@ const notes = StateField.define({
   },
   provide: (field) => EditorView.decorations.from(field),
 });
+
+// The expression pointed at, from either side; the caret's and the pointer's has a tooltip.
+const linked = StateField.define({
+  create: () => ({ link: null, ranges: [] }),
+  update(value, tr) {
+    if (tr.docChanged) return { link: null, ranges: [] };
+    for (const effect of tr.effects) {
+      if (effect.is(setLink)) value = { ...value, link: effect.value };
+      if (effect.is(setOutside)) value = { ...value, ranges: effect.value };
+    }
+    return value;
+  },
+  provide: (field) => [
+    EditorView.decorations.from(field, ({ link, ranges }) => {
+      const inside = link ? [linkMark.range(link.from, link.to)] : [];
+      return Decoration.set([...inside, ...ranges.map(({ from, to, own }) => (own ? ownMark : callMark).range(from, to))], true);
+    }),
+    showTooltip.from(field, ({ link }) => link && { pos: link.from, end: link.to, above: true, create: () => ({ dom: tooltip(link) }) }),
+  ],
+});
+
+const linkMark = Decoration.mark({ class: 'vx-linked' });
+const ownMark = Decoration.mark({ class: 'vx-linked vx-from-outside' });
+const callMark = Decoration.mark({ class: 'vx-call' });
+
+function tooltip({ parts, words }) {
+  const dom = document.createElement('div');
+  dom.className = 'vx-tip';
+  if (parts.length) dom.appendChild(document.createElement('div')).append(...pieces(parts));
+  if (words) {
+    const line = dom.appendChild(document.createElement('div'));
+    line.className = 'vx-words';
+    line.textContent = words;
+  }
+  return dom;
+}
+
+// A wrapped line goes on further in than it began, so that its indentation can still be read.
+const hanging = StateField.define({
+  create: (state) => hang(state.doc),
+  update: (value, tr) => (tr.docChanged ? hang(tr.newDoc) : value),
+  provide: (field) => EditorView.decorations.from(field),
+});
+
+function hang(doc) {
+  const found = [];
+  for (let n = 1; n <= doc.lines; n += 1) {
+    const { from, text } = doc.line(n);
+    const indent = Math.min(text.search(/\S|$/) + 2, 24);
+    found.push(Decoration.line({ attributes: { style: `--vx-hang:${indent}ch` } }).range(from));
+  }
+  return Decoration.set(found);
+}
 
 function untouched(tr) {
   const touched = [];
@@ -314,7 +518,7 @@ const theme = EditorView.theme({
     minHeight: 'calc(var(--vx-min) * 1.55em + 16px)',
   },
   '.vx-line & .cm-content': { padding: '8px 6px' },
-  '.cm-line': { padding: '0 10px 0 6px' },
+  '.cm-line': { padding: '0 10px 0 calc(6px + var(--vx-hang, 0ch))', textIndent: 'calc(-1 * var(--vx-hang, 0ch))' },
   '.cm-cursor': { borderLeftColor: 'var(--st-text-color)' },
   '.cm-gutters': { backgroundColor: 'transparent', color: 'var(--st-gray-text-color)', border: 'none' },
   '.cm-lineNumbers .cm-gutterElement': { padding: '0 2px 0 8px', minWidth: '20px' },
@@ -332,12 +536,23 @@ const theme = EditorView.theme({
     padding: '1px 7px',
     borderRadius: '6px',
     fontSize: '12px',
-    whiteSpace: 'nowrap',
+    whiteSpace: 'pre',
+    display: 'inline-block',
+    maxWidth: '100%',
+    boxSizing: 'border-box',
+    overflow: 'hidden',
+    textOverflow: 'ellipsis',
+    verticalAlign: 'bottom',
+    lineHeight: '1.45',
+    textIndent: '0',
     color: 'color-mix(in srgb, var(--st-text-color) 72%, var(--st-secondary-background-color))',
     background: tint('var(--st-text-color)', 7),
     userSelect: 'none',
   },
   '.vx-level': { fontWeight: '700' },
+  '.vx-editor[data-narrow] & .vx-hint .vx-wide, .vx-editor:not([data-narrow]) & .vx-hint .vx-narrow': { display: 'none' },
+  '.vx-linked': { backgroundColor: tint('var(--st-primary-color)', 20), boxShadow: '0 2px 0 var(--st-primary-color)' },
+  '.vx-call': { borderBottom: '2px dotted var(--st-primary-color)' },
   '.vx-editor[data-outdated] & .vx-hint, .vx-editor[data-outdated] & .cm-lint-marker': { opacity: '.4' },
   '.vx-mark-error, &.cm-focused .cm-activeLine.vx-mark-error': { backgroundColor: tint('var(--st-red-color)', 13) },
   '.vx-mark-warning, &.cm-focused .cm-activeLine.vx-mark-warning': { backgroundColor: tint('var(--st-orange-color)', 13) },
@@ -363,6 +578,8 @@ const theme = EditorView.theme({
     maxWidth: 'min(520px, 92vw)',
     overflow: 'hidden',
   },
+  '.vx-tip': { padding: '4px 9px', font: '12.5px/1.5 var(--st-code-font)', whiteSpace: 'pre-wrap', pointerEvents: 'none' },
+  '.vx-words': { fontFamily: 'var(--st-font)', color: 'var(--st-gray-text-color)' },
   '.cm-diagnostic': { whiteSpace: 'pre-wrap', padding: '5px 10px', fontSize: '13px', fontFamily: 'var(--st-font)' },
   '.cm-diagnostic-error': { borderLeftColor: 'var(--st-red-color)' },
   '.cm-diagnostic-warning': { borderLeftColor: 'var(--st-orange-color)' },

@@ -69,7 +69,7 @@ def test_hint_levels_wrap_round_with_the_hues():
     hint = editor_module.Hint(1, (editor_module.HintPart("3", level=5), editor_module.HintPart("]")))
     assert editor_module._hint_data(hint) == {
         "line": 1,
-        "parts": [{"text": "3", "level": 1}, {"text": "]", "level": None}],
+        "parts": [{"text": "3", "level": 1, "room": ""}, {"text": "]", "level": None, "room": ""}],
     }
 
 
@@ -161,7 +161,9 @@ def test_hints_and_marks_stand_where_they_belong(url, open_page, screenshots, wi
     page = _open(url, open_page, width=width, dark=dark)
     name = f"editor-{width}-{'dark' if dark else 'light'}"
     hint = page.locator("[data-editor=code] .vx-hint")
-    expect(hint).to_have_text("d: f32[3,2]")
+    expect(hint).to_have_text("d: f32[2] in f32[i:3,2]")
+    expect(hint.locator(".vx-wide")).to_be_visible(visible=width == 1440)
+    assert hint.evaluate("pill => pill.scrollWidth <= pill.clientWidth + 1")
     expect(hint).to_be_in_viewport()
     colour = "rgb(86, 180, 233)" if dark else "rgb(0, 114, 178)"
     expect(hint.locator(".vx-level")).to_have_css("color", colour)
@@ -187,6 +189,78 @@ def test_a_hint_goes_when_its_line_is_edited_and_returns_with_the_text(url, open
     expect(hint).to_have_count(0)
     page.keyboard.press("Backspace")
     expect(hint).to_have_count(1)
+
+
+@pytest.mark.browser
+def test_resting_on_an_expression_lights_its_equations_and_leaving_puts_them_out(url, open_page):
+    page = _open(url, open_page)
+    _rest_on(page, 1, "-")
+    _expect_lit(page, [0])
+    expect(page.locator(".vx-tip")).to_have_text("f32[2]sub")
+    expect(page.locator(".vx-linked")).to_have_text("x - y")
+    _rest_on(page, 2, "sum")  # what the call came to, and what it called
+    _expect_lit(page, [1, 2])
+    _rest_on(page, 2, "d)")  # the smallest expression there
+    _expect_lit(page, [2])
+    page.mouse.move(5, 5)
+    _expect_lit(page, [])
+    expect(page.locator(".vx-tip")).to_have_count(0)
+
+
+@pytest.mark.browser
+def test_the_room_behind_a_line_is_no_expression(url, open_page):
+    page = _open(url, open_page)
+    _rest_on(page, 2, "sum")
+    _expect_lit(page, [1, 2])
+    line = page.locator("[data-editor=code] .cm-line").nth(2).bounding_box()
+    assert line is not None
+    page.mouse.move(line["x"] + line["width"] - 12, line["y"] + 10)
+    _expect_lit(page, [])
+
+
+@pytest.mark.browser
+def test_the_caret_lights_what_the_pointer_would_and_says_it(url, open_page):
+    page = _open(url, open_page)
+    page.locator("[data-editor=code] .cm-content").click()
+    page.keyboard.press("Control+Home")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("End")
+    _expect_lit(page, [0])
+    expect(page.locator("[data-editor=code] [role=status]")).to_have_text("f32[2]: sub")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Home")
+    _expect_lit(page, [])
+    page.keyboard.press("End")
+    _expect_lit(page, [1, 2])
+    page.keyboard.press("Escape")
+    _expect_lit(page, [])
+
+
+@pytest.mark.browser
+def test_pointing_at_an_equation_marks_its_expression_and_the_call_that_led_there(url, open_page):
+    page = _open(url, open_page)
+    page.locator(".pg-e0").hover()
+    expect(page.locator(".vx-from-outside")).to_have_text("x - y")
+    expect(page.locator(".vx-call")).to_have_count(0)
+    page.locator(".pg-e2").focus()
+    expect(page.locator(".vx-from-outside")).to_have_text("d")
+    assert "".join(page.locator(".vx-call").all_inner_texts()) == "jnp.sum(d)"
+    page.locator(".pg-e3").hover()
+    expect(page.locator(".vx-from-outside")).to_have_count(0)
+
+
+@pytest.mark.browser
+def test_nothing_is_linked_to_text_that_has_changed_until_it_is_back(url, open_page):
+    page = _open(url, open_page)
+    page.locator("[data-editor=code] .cm-content").click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type("1")
+    _rest_on(page, 1, "-")
+    page.wait_for_timeout(150)
+    _expect_lit(page, [])
+    page.keyboard.press("Backspace")
+    _rest_on(page, 2, "sum")
+    _expect_lit(page, [1, 2])
 
 
 @pytest.mark.browser
@@ -224,6 +298,33 @@ def _open(url: str, open_page: Callable[..., Page], **options: Any) -> Page:
 def _expect_held(page: Page, *parts: str) -> None:
     for part in parts:
         expect(page.get_by_test_id("stCode")).to_contain_text(part)
+
+
+def _rest_on(page: Page, line: int, text: str) -> None:
+    """Moves the pointer onto the first character of a text in a line (0-based)."""
+    x, y = page.locator("[data-editor=code] .cm-line").nth(line).evaluate(_PLACE_OF, text)
+    page.mouse.move(x, y)
+
+
+_PLACE_OF = """(line, text) => {
+  const nodes = document.createTreeWalker(line, NodeFilter.SHOW_TEXT);
+  let at = line.textContent.indexOf(text);
+  while (nodes.nextNode() && at >= nodes.currentNode.length) at -= nodes.currentNode.length;
+  const range = document.createRange();
+  range.setStart(nodes.currentNode, at);
+  range.setEnd(nodes.currentNode, at + 1);
+  const { x, y, width, height } = range.getBoundingClientRect();
+  return [x + width / 2, y + height / 2];
+}"""
+
+
+def _expect_lit(page: Page, ids: list[int]) -> None:
+    for number in range(4):
+        row = page.locator(f".pg-e{number}")
+        if number in ids:
+            expect(row).not_to_have_css("box-shadow", "none")
+        else:
+            expect(row).to_have_css("box-shadow", "none")
 
 
 def _app() -> AppTest:

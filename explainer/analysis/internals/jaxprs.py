@@ -11,6 +11,7 @@ from jax._src import core, source_info_util
 from jax._src.api_util import flatten_axes as _flatten_axes
 from jax.extend.core import ClosedJaxpr as ClosedJaxpr
 from jax.extend.core import Jaxpr, JaxprEqn
+from jax.extend.core import Literal as Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,17 @@ def traced_function(jaxpr: Jaxpr) -> tuple[str, int] | None:
 
 def transposed(eqn: JaxprEqn) -> bool:
     """Tells whether transposition made an equation: the backward pass of grad, vjp, linear_transpose."""
+    return "transpose" in _transforms(eqn)
+
+
+def differentiated(eqn: JaxprEqn) -> bool:
+    """Tells whether an equation was made under grad, jvp, ..., in whichever pass."""
+    return not {"jvp", "transpose"}.isdisjoint(_transforms(eqn))
+
+
+def _transforms(eqn: JaxprEqn) -> list[str]:
     stack = eqn.source_info.name_stack.stack
-    return any(isinstance(part, source_info_util.Transform) and part.name == "transpose" for part in stack)
+    return [part.name for part in stack if isinstance(part, source_info_util.Transform)]
 
 
 def evaluate(closed: ClosedJaxpr, args: Sequence[Any]) -> list[Any]:
