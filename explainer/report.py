@@ -142,6 +142,13 @@ class Device:
     kind: str
     count: int
 
+    @property
+    def described(self) -> str:
+        """How many there are and of what: several CPU devices are one CPU shown to JAX as that many."""
+        if self.platform == "cpu":
+            return "one CPU device" if self.count == 1 else f"{self.count} virtual devices of one CPU"
+        return f"{self.count} device{'' if self.count == 1 else 's'} ({self.kind})"
+
 
 @dataclass(frozen=True, slots=True)
 class Environment:
@@ -214,6 +221,11 @@ class Report:
     def stage(self, name: Stage) -> StageReport | None:
         """Returns the record of one stage, None if it was never reached."""
         return next((stage for stage in self.stages if stage.name == name), None)
+
+    @property
+    def stated(self) -> tuple[Level, ...]:
+        """Returns the nest that the Request states, without the levels found inside its function."""
+        return tuple(level for level in self.levels if not level.captured)
 
     def __str__(self) -> str:
         """Returns the report in words and tables."""

@@ -69,6 +69,7 @@ class _Run:
         self.report = Report(request, environment=environment)
         self.program: Program | None = None
         self.nest: Nest | None = None
+        self.found: batching.Description | None = None
         self.lowered: running.Lowered | None = None
         self.compiled: Any = None
         self.outputs: Any = None
@@ -243,8 +244,9 @@ def _abstract_call(program: Program) -> tuple[Any, ...]:
 
 def _batch(run: _Run) -> str:
     program, nest = _needed(run.program), _needed(run.nest)
-    found, texts = batching.describe(program, nest, run.sources)
-    run.add(equations=found, jaxpr=texts)
+    run.found = found = batching.describe(program, nest, run.sources)
+    stated = run.report.levels[: len(program.levels)]
+    run.add(equations=found.equations, jaxpr=found.jaxprs, levels=(*stated, *found.captured))
     # the user's out_axes, or a program the probes cannot follow: lowering tells the two apart
     return "" if nest.error is None else "the batch axes could not be followed to the end"
 
@@ -256,8 +258,7 @@ def _lower(run: _Run) -> None:
         note = f"JAX runs this program, but its batch axes could not be followed: {nest.error}"
         run.add(notes=(*run.report.notes, note.split("\n")[0]))
     else:
-        texts = _needed(run.report.jaxpr)
-        run.add(jaxpr=batching.with_inner_levels(program, nest, texts, run.report.equations))
+        run.add(jaxpr=batching.with_inner_levels(program, nest, _needed(run.found)))
     timing = Timing(run.lowered.trace_seconds, run.lowered.lower_seconds)
     run.add(timing=timing, hlo=running.hlo(run.lowered.lowered, None))
 
@@ -309,7 +310,9 @@ def _check(run: _Run) -> str:
     if nest.error is not None:
         return "where the results' axes are is not known"
     with capture.dropped():
-        check = checking.compare_with_loop(program, nest, run.report.levels, run.outputs)
+        check = checking.compare_with_loop(
+            program, nest, run.report.levels[: len(program.levels)], run.outputs
+        )
     run.add(check=check)
     return ""
 

@@ -9,7 +9,7 @@ frame that stands in one of the user's texts is the one that counts; those furth
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,11 @@ class Sources:
         """Returns the trail of an equation in a body: inside the body, then on from `outer`, its holder."""
         made = tuple(self._made(eqn))
         return Trail(made, made[: self._inside(eqn, jaxpr, made, outer)] + outer.calls)
+
+    def of_sites(self, sites: Sequence[tuple[types.CodeType, int]]) -> tuple[Span, ...]:
+        """Returns the user's expressions among places in running code, in the same order."""
+        own = (self._span(code, offset) for code, offset in sites if code.co_filename in self._lines)
+        return tuple(span for span in own if span is not None)
 
     def of_error(self, error: BaseException) -> Span | None:
         """Returns the innermost of the user's expressions that an error passed through."""

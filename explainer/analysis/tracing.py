@@ -16,10 +16,13 @@ from typing import Any
 import jax
 
 from explainer.analysis import axes, internals
+from explainer.analysis.capturing import Capture
 from explainer.analysis.internals import ClosedJaxpr, Instrumented
 from explainer.analysis.parsing import Program
 
 Avals = tuple[jax.ShapeDtypeStruct, ...]
+
+_TRACED = "traced by the explainer"
 
 
 @dataclass(slots=True)
@@ -38,6 +41,7 @@ class Nest:
     source: Instrumented | None = None  # the per-example program; None while it was not traced
     jaxpr: ClosedJaxpr | None = None  # the whole nest, probes inside; None when a level failed
     error: Exception | None = None
+    capture: Capture = field(default_factory=Capture)  # the calls of jax.vmap inside the function
 
 
 def trace(program: Program, concrete: bool = False) -> Nest:
@@ -49,6 +53,7 @@ def trace(program: Program, concrete: bool = False) -> Nest:
     arrays = axes.array_operands(program)
     kept = axes.never_mapped(program) if concrete else ()
     nest = Nest(tuple(position for position in arrays if position not in kept), kept)
+    nest.capture = Capture(len(program.levels), len(program.levels) - 1 if program.levels else None)
     try:
         nest.jaxpr = _traced(program, nest, 0, _handed(program, nest, arrays, 0))[0]
     except Exception as error:  # noqa: BLE001  (whatever the user's axes or function raise)
@@ -82,10 +87,11 @@ def _example(program: Program, nest: Nest, leaves: list[Any]) -> Any:
         nest.returned = True
         return result
 
-    with internals.as_if_unnamed():
+    # apart: the function of a later run must not find what was traced here, tags and probes inside
+    with internals.as_if_unnamed(), internals.apart(_TRACED), nest.capture.following():
         jaxpr, result = jax.make_jaxpr(fun, return_shape=True)(*map(internals.aval, here))
     nest.outputs[len(program.levels)] = result
-    nest.source = internals.instrument(jaxpr)
+    nest.source = internals.instrument(jaxpr, nest.capture.bodies)
     out = internals.evaluate(nest.source.closed, here)
     return jax.tree.unflatten(jax.tree.structure(result), out)
 

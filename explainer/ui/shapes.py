@@ -13,7 +13,7 @@ _MOST = 300  # rows
 
 def shapes(report: Report) -> None:
     """Shows the table: X (i:3, 2) | inside vmap i (2,) | ... ; outputs the other way round."""
-    levels = report.levels
+    levels = report.stated
     head = ["array", "dtype", "full", *(f"inside vmap {level.name}" for level in levels)]
     if levels:
         head[-1] = f"one example (inside vmap {levels[-1].name})"
@@ -42,7 +42,7 @@ def _input(leaf: Leaf, levels: Sequence[Level]) -> list[Html]:
 
 def _output(number: int, leaf: MappedLeaf | Leaf, report: Report) -> list[Html]:
     found = [
-        (level, level.outputs[number] if number < len(level.outputs) else None) for level in report.levels
+        (level, level.outputs[number] if number < len(level.outputs) else None) for level in report.stated
     ]
     return _cells(tag("b", escape(leaf.path)), leaf, found)
 
@@ -81,7 +81,7 @@ def _unknown(sizes: tuple[int, ...] | None) -> Html:
 
 
 def _outputs(report: Report) -> Sequence[MappedLeaf | Leaf]:
-    return report.outputs or (report.levels[0].outputs if report.levels else ())
+    return report.outputs or (report.stated[0].outputs if report.stated else ())
 
 
 def _static(name: str, text: str | None, levels: int) -> list[Html]:

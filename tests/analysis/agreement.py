@@ -24,11 +24,11 @@ def assert_claims_hold(report: Report) -> None:
     """Fails unless each value of the batched run, indexed as claimed, is that of the example's own run."""
     assert report.failure is None, report.failure
     programs = replay.programs(report)
-    claims = replay.claims(report, programs.source)
+    claims = replay.claims(report, programs)
     batched = replay.record(programs.batched, programs.source, programs.arguments)
     for value, array in batched.items():
         assert claims[value.key, value.output].batched_shape == array.shape
-    for place in _some(oracle.examples(tuple(level.axis_size or 0 for level in report.levels))):
+    for place in _some(oracle.examples(tuple(level.axis_size or 0 for level in report.stated))):
         single = replay.record(programs.source.closed, programs.source, programs.arguments_of(place))
         assert single.keys() <= batched.keys()
         for value, expected in single.items():

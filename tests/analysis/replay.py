@@ -8,7 +8,7 @@ batched program is walked with the tags the library put there: a wrong tag shows
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +16,10 @@ import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
-from explainer.analysis import internals, parsing, tracing
+from explainer.analysis import batching, internals, parsing, tracing
 from explainer.analysis.internals import Instrumented, Key
-from explainer.report import BatchedAval, Equation, Report
+from explainer.analysis.spans import Sources
+from explainer.report import BatchedAval, Report
 
 Iterations = tuple[int, ...]
 
@@ -37,6 +38,7 @@ class Programs:
     """The per-example program with probes, the batched one, and the arguments as flat lists."""
 
     source: Instrumented
+    keys: tuple[Key, ...]
     batched: ClosedJaxpr
     arguments: list[Any]
     arguments_of: Callable[[tuple[int, ...]], list[Any]]
@@ -54,13 +56,14 @@ def programs(report: Report) -> Programs:
     assert nest.jaxpr is not None
     arguments = [program.values()[position] for position in nest.traced]
     paths = [program.operands[position].path for position in nest.traced]
-    told = [{leaf.path: leaf.axis for leaf in level.inputs} for level in report.levels]
+    told = [{leaf.path: leaf.axis for leaf in level.inputs} for level in report.stated]
     mapped = [[level[path] for level in told] for path in paths]
 
     def of(place: tuple[int, ...]) -> list[Any]:
         return [_one(value, axes, place) for value, axes in zip(arguments, mapped, strict=True)]
 
-    return Programs(nest.source, nest.jaxpr, arguments, of)
+    keys = batching.describe(program, nest, Sources(request)).keys
+    return Programs(nest.source, keys, nest.jaxpr, arguments, of)
 
 
 def _one(value: Any, axes: Sequence[int | None], place: tuple[int, ...]) -> Any:
@@ -73,31 +76,17 @@ def _one(value: Any, axes: Sequence[int | None], place: tuple[int, ...]) -> Any:
 def record(closed: ClosedJaxpr, source: Instrumented, arguments: list[Any]) -> dict[Value, Any]:
     """Runs a tagged program and returns the value of every probed output, per iteration."""
     replay = _Replay(source)
-    replay.run(closed.jaxpr, closed.consts, arguments, (), (), frozenset({0}))
+    replay.run(closed.jaxpr, closed.consts, arguments, (), (), frozenset({source.root}))
     return replay.values
 
 
-def claims(report: Report, source: Instrumented) -> dict[tuple[Key, int], BatchedAval]:
-    """Returns what the report says of each output, found by walking program and report side by side."""
-    by_body: dict[tuple[int | None, str], list[Equation]] = {}
-    for equation in report.equations:
-        by_body.setdefault((equation.parent, equation.body), []).append(equation)
-    return dict(_claims(source.closed.jaxpr, (), None, "", by_body))
-
-
-def _claims(
-    jaxpr: Jaxpr, inside: Key, parent: int | None, body: str, by_body: dict[Any, list[Equation]]
-) -> Iterator[tuple[tuple[Key, int], BatchedAval]]:
-    eqns = [eqn for eqn in jaxpr.eqns if eqn.primitive is not internals.probe_p]
-    for eqn, equation in zip(eqns, by_body.get((parent, body), []), strict=True):
-        assert equation.primitive == eqn.primitive.name
-        key = (*inside, internals.tag(eqn))
-        for n, aval in enumerate(equation.outputs):
-            assert aval.shape == getattr(eqn.outvars[n].aval, "shape", ())
-            yield (key, n), aval
-        for sub in internals.sub_jaxprs(eqn):
-            label = f"{eqn.primitive.name}[{equation.id}].{sub.label}"
-            yield from _claims(sub.jaxpr, key, equation.id, label, by_body)
+def claims(report: Report, programs: Programs) -> dict[tuple[Key, int], BatchedAval]:
+    """Returns what the report says of each output, by the equation's way in."""
+    assert [equation.primitive for equation in report.equations] == [
+        programs.source.bodies[key[-1][0]].eqns[key[-1][1]].primitive.name for key in programs.keys
+    ]
+    pairs = zip(programs.keys, report.equations, strict=True)
+    return {(key, n): aval for key, equation in pairs for n, aval in enumerate(equation.outputs)}
 
 
 class _Replay:
@@ -105,7 +94,7 @@ class _Replay:
 
     def __init__(self, source: Instrumented) -> None:
         self.source = source
-        self.children = internals.children(source)
+        self.children = source.all.children
         self.values: dict[Value, Any] = {}
 
     def run(
@@ -123,7 +112,7 @@ class _Replay:
             return atom.val if isinstance(atom, Literal) else env[atom]
 
         for eqn in jaxpr.eqns:
-            key = None if inside is None else internals.resolve(eqn, inside, bodies, self.children)
+            key = None if inside is None else internals.resolve(eqn, inside, bodies, self.source.all)
             operands = [value(atom) for atom in eqn.invars]
             if eqn.primitive is internals.probe_p:
                 self.note(key, eqn, operands, iterations)
@@ -136,6 +125,8 @@ class _Replay:
             return
         body = probe.params["body"]
         for (index, output), operand in zip(self.source.probed[body], operands, strict=True):
+            if index < 0:  # what crosses the body: told by the equations around it
+                continue
             self.values[Value((*key[:-1], (body, index)), output, iterations)] = jax.numpy.asarray(operand)
 
     def apply(self, eqn: JaxprEqn, operands: list[Any], key: Key | None, at: Iterations) -> list[Any]:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import pytest
 
 from explainer import Argument, Request, Vmap, explain
-from explainer.analysis.batching import positions
+from explainer.analysis.reading import positions
 from tests import oracle
 
 SCAN = """\
@@ -64,7 +64,7 @@ def test_the_jaxprs_are_the_ones_jax_prints(code, axes):
         mapped.append(jax.vmap(mapped[-1], in_axes=eval(text)))
     handed = [
         [jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in level.inputs]
-        for level in reversed(report.levels)
+        for level in reversed(report.stated)
     ]
     example = [jax.ShapeDtypeStruct((), "float32")] * 2
     texts = [report.jaxpr.example, *report.jaxpr.levels]

@@ -52,7 +52,7 @@ def test_outputs_and_level_shapes_are_those_of_plain_jax_and_of_a_loop(fact: Fac
         assert (leaf.shape, leaf.dtype) == (value.shape, value.dtype.name)
         shown = value[np.ix_(*leaf.kept)] if value.ndim else value
         np.testing.assert_allclose(np.asarray(leaf.preview), shown, rtol=2e-5, atol=1e-5)
-    for level, expected in zip(report.levels, problem.level_outputs(), strict=True):
+    for level, expected in zip(report.stated, problem.level_outputs(), strict=True):
         assert [leaf.shape for leaf in level.outputs] == [leaf.shape for leaf in jax.tree.leaves(expected)]
     looped = problem.looped() if fact.lesson != "materialize" else None  # 60,000 calls
     if looped is not None:
@@ -96,8 +96,9 @@ def test_a_module_keeps_its_static_leaves_out_of_the_arrays():
     assert [leaf.axis for leaf in report.levels[0].inputs] == [0, 0, 0, 0, None]
 
 
-def test_loop_map_scan_and_vmap_give_the_same_rows():
-    rows = [report_of(f"rows-{kind}").outputs[0].preview for kind in ("vmap", "loop", "map", "scan")]
+def test_loop_map_scan_vmap_pmap_and_shard_map_give_the_same_rows():
+    kinds = ("vmap", "loop", "map", "map-chunks", "scan", "pmap", "shard-map")
+    rows = [report_of(f"rows-{kind}").outputs[0].preview for kind in kinds]
     for other in rows[1:]:
         np.testing.assert_allclose(other, rows[0], rtol=1e-5)
 

@@ -6,38 +6,41 @@
     printing    jaxprs as JAX prints them, tagged line by line
     changes     the parameters in which two equations differ
 
-Relies on, in jax 0.10.2: `fancy_primitive_batchers`, `new_jaxpr_eqn`, `Jaxpr.replace`,
+Relies on, in jax 0.10.2: `batching.batch` and what `vmap_f` calls its variables, `DebugInfo`,
+`fancy_primitive_batchers`, `dce_rules`, `new_jaxpr_eqn`, `Jaxpr.replace`,
 `JaxprEqn.replace`, `Traced._consts`, name stacks surviving `eval_jaxpr`, the axis environment
 (`trace_ctx`, `AxisEnv`, `eval_context`), and the pretty-printer's `JaxprPpContext`.
 `tests/analysis` fails when one of these changes.
 """
 
-from explainer.analysis.internals.changes import changes as changes
 from explainer.analysis.internals.calls import Call as Call
 from explainer.analysis.internals.calls import apart as apart
 from explainer.analysis.internals.calls import catching as catching
+from explainer.analysis.internals.changes import changes as changes
 from explainer.analysis.internals.jaxprs import Body as Body
 from explainer.analysis.internals.jaxprs import ClosedJaxpr as ClosedJaxpr
+from explainer.analysis.internals.jaxprs import Literal as Literal
 from explainer.analysis.internals.jaxprs import aval as aval
+from explainer.analysis.internals.jaxprs import differentiated as differentiated
 from explainer.analysis.internals.jaxprs import evaluate as evaluate
 from explainer.analysis.internals.jaxprs import flatten_axes as flatten_axes
 from explainer.analysis.internals.jaxprs import frames as frames
+from explainer.analysis.internals.jaxprs import is_plain as is_plain
+from explainer.analysis.internals.jaxprs import is_tracer as is_tracer
 from explainer.analysis.internals.jaxprs import refuse_leaks as refuse_leaks
 from explainer.analysis.internals.jaxprs import sub_jaxprs as sub_jaxprs
 from explainer.analysis.internals.jaxprs import traced_function as traced_function
 from explainer.analysis.internals.jaxprs import transposed as transposed
-from explainer.analysis.internals.jaxprs import is_plain as is_plain
-from explainer.analysis.internals.jaxprs import is_tracer as is_tracer
 from explainer.analysis.internals.printing import Printed as Printed
 from explainer.analysis.internals.printing import print_jaxpr as print_jaxpr
 from explainer.analysis.internals.probes import INPUTS as INPUTS
+from explainer.analysis.internals.probes import OUTPUTS as OUTPUTS
 from explainer.analysis.internals.probes import Bodies as Bodies
 from explainer.analysis.internals.probes import Emitted as Emitted
 from explainer.analysis.internals.probes import Instrumented as Instrumented
 from explainer.analysis.internals.probes import Key as Key
 from explainer.analysis.internals.probes import LevelName as LevelName
 from explainer.analysis.internals.probes import as_if_unnamed as as_if_unnamed
-from explainer.analysis.internals.probes import children as children
 from explainer.analysis.internals.probes import instrument as instrument
 from explainer.analysis.internals.probes import is_foreign as is_foreign
 from explainer.analysis.internals.probes import probe_p as probe_p

@@ -16,6 +16,7 @@ import threading
 import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -23,13 +24,11 @@ from jax._src import core
 from jax._src import linear_util as lu
 from jax._src.interpreters import batching
 
-import explainer
-
 Site = tuple[types.CodeType, int]
 """A place in running code: the code object and the offset of its instruction."""
 
 _JAX = os.path.dirname(jax.__file__) + os.sep
-_OURS = os.path.dirname(explainer.__file__) + os.sep
+_OURS = str(Path(__file__).parents[2]) + os.sep
 _LIBRARIES = f"{os.sep}site-packages{os.sep}"
 _MOST_SITES = 40
 _MAKERS = {
@@ -100,9 +99,13 @@ class Call:
         batched = _batch(fun, data, self.dims, self._destinations, sum_match=self._sum_match)
         return batched.call_wrapped(*(self.leaves if leaves is None else leaves))
 
+    def release(self) -> None:
+        """Lets go of the arguments, which may be large, or tracers that must not outlive their trace."""
+        self.leaves, self._frame, self._fun, self._dests = (), {}, None, None
+
     def _destinations(self) -> Any:
         """Resolves out_axes as jax.vmap does, once the function has returned, and keeps them."""
-        dests = self._dests() if callable(self._dests) else self._dests
+        dests: Any = self._dests() if callable(self._dests) else self._dests
         self.out_dims = tuple(dests)
         tree = self._frame.get("out_tree")
         if tree is not None:
@@ -120,7 +123,7 @@ _local = threading.local()
 
 @contextlib.contextmanager
 def catching(handler: Handler) -> Iterator[None]:
-    """Hands every call of a vmapped function in this thread to `handler` meanwhile, innermost handler first."""
+    """Hands every call of a vmapped function in this thread to `handler` meanwhile; the last set counts."""
     outer = getattr(_local, "handler", None)
     _local.handler = handler
     batching.batch = _hooked

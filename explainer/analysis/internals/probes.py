@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jax._src import core, source_info_util
+from jax._src.interpreters import partial_eval
 from jax.extend.core import ClosedJaxpr as ClosedJaxpr
-from jax.extend.core import DropVar, Jaxpr, JaxprEqn, Primitive, Var, new_jaxpr_eqn
-from jax.interpreters import batching, mlir
+from jax.extend.core import DropVar, Jaxpr, JaxprEqn, Primitive, Var
+from jax.interpreters import ad, batching, mlir
 
-from explainer.analysis.internals.jaxprs import holds_jaxpr, map_jaxprs, sub_jaxprs
+from explainer.analysis.internals.jaxprs import holds_jaxpr, map_jaxprs, sub_jaxprs, transposed
 
 MARK = "§"  # opens a tag in a name stack: §<body>.<equation>
 
@@ -35,13 +36,25 @@ mlir.register_lowering(probe_p, lambda *_, **__: [])
 
 
 def _probe_rule(
-    axis_data: Any, args: Sequence[Any], dims: Sequence[int | None], *, body: int, seen: tuple[Any, ...]
+    axis_data: Any, args: Sequence[Any], dims: Sequence[int | None], *, seen: tuple[Any, ...], **params: Any
 ) -> tuple[list[Any], list[Any]]:
-    probe_p.bind(*args, body=body, seen=(*seen, (axis_data.name, tuple(dims))))
+    probe_p.bind(*args, seen=(*seen, (axis_data.name, tuple(dims))), **params)
     return [], []
 
 
+def _probe_jvp(primals: Sequence[Any], _: Sequence[Any], **params: Any) -> tuple[list[Any], list[Any]]:
+    probe_p.bind(*primals, **params)
+    return [], []
+
+
+def _probe_dce(_: list[bool], eqn: JaxprEqn) -> tuple[list[bool], JaxprEqn]:
+    """Keeps a probe, and so what it looks at, where JAX drops what nobody uses: `without_probes` drops it."""
+    return [True] * len(eqn.invars), eqn.replace(params={**eqn.params, "kept": True})
+
+
 batching.fancy_primitive_batchers[probe_p] = _probe_rule
+ad.primitive_jvps[probe_p] = _probe_jvp
+partial_eval.dce_rules[probe_p] = _probe_dce
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,52 +80,98 @@ def as_if_unnamed() -> Iterator[None]:
         core.trace_ctx.set_axis_env(outer)
 
 
+INPUTS = -1
+OUTPUTS = -2
+"""Stand for a body's inputs, closed-over ones first, and a unit's results, where else an equation's number
+stands."""
+
+
+@dataclass(slots=True)
+class Bodies:
+    """All bodies of one pass over the user's code, numbered through; `jaxprs[n]` is the original one.
+
+    A *unit* is a function traced for one example. The equations of one that was mapped inside another
+    stand, batched, in the other's jaxpr; they keep the tags and probes of their own unit.
+    """
+
+    jaxprs: list[Jaxpr] = field(default_factory=list)
+    probed: dict[int, list[tuple[int, int]]] = field(default_factory=dict)  # body -> (equation, output)
+    children: dict[tuple[int, int], frozenset[int]] = field(default_factory=dict)  # equation -> its bodies
+    units: dict[int, Instrumented] = field(default_factory=dict)  # by the number of their outermost body
+    owner: dict[int, int] = field(default_factory=dict)  # body -> the unit it is part of
+
+
 @dataclass(slots=True)
 class Instrumented:
-    """A closed jaxpr with tags and probes; `bodies[n]` is the original jaxpr number n."""
+    """A unit with tags and probes: `root` is the number of its outermost body."""
 
     closed: ClosedJaxpr
-    bodies: list[Jaxpr] = field(default_factory=list)
-    probed: dict[int, list[tuple[int, int]]] = field(default_factory=dict)  # body -> (equation, output)
+    all: Bodies
+    root: int
+
+    @property
+    def bodies(self) -> list[Jaxpr]:
+        return self.all.jaxprs
+
+    @property
+    def probed(self) -> dict[int, list[tuple[int, int]]]:
+        return self.all.probed
 
 
-def instrument(closed: ClosedJaxpr) -> Instrumented:
+def instrument(closed: ClosedJaxpr, bodies: Bodies | None = None) -> Instrumented:
     """Returns the same program with a tag on every equation and a probe at the end of every body."""
-    result = Instrumented(closed)
-    result.closed = ClosedJaxpr(_Instrument(result).body(closed.jaxpr), closed.consts)
+    bodies = Bodies() if bodies is None else bodies
+    result = Instrumented(closed, bodies, len(bodies.jaxprs))
+    bodies.units[result.root] = result
+    result.closed = ClosedJaxpr(_Instrument(bodies, result.root).body(closed.jaxpr, root=True), closed.consts)
     return result
 
 
 class _Instrument:
     """One pass over a jaxpr and its bodies; a body used twice is rebuilt once."""
 
-    def __init__(self, result: Instrumented) -> None:
-        self.result = result
+    def __init__(self, bodies: Bodies, root: int) -> None:
+        self.bodies = bodies
+        self.root = root
         self.done: dict[int, Jaxpr] = {}
+        self.numbers: dict[int, int] = {}  # of the rebuilt ones, by id
         self.closed: dict[int, ClosedJaxpr] = {}  # JAX batches and prints one object once
 
-    def body(self, jaxpr: Jaxpr, fresh: bool = False) -> Jaxpr:
+    def body(self, jaxpr: Jaxpr, fresh: bool = False, root: bool = False, backward: bool = False) -> Jaxpr:
         if not fresh and id(jaxpr) in self.done:
             return self.done[id(jaxpr)]
-        number = len(self.result.bodies)
-        self.result.bodies.append(jaxpr)
+        number = len(self.bodies.jaxprs)
+        self.bodies.jaxprs.append(jaxpr)
+        self.bodies.owner[number] = self.root
+        inputs = [*jaxpr.constvars, *jaxpr.invars]
+        probed = [(var, (INPUTS, m)) for m, var in enumerate(inputs) if _has_shape(var)]
         eqns: list[JaxprEqn] = []
-        probed: list[Var] = []
-        places: list[tuple[int, int]] = []
         for n, eqn in enumerate(jaxpr.eqns):
-            for m, var in enumerate(eqn.outvars):
-                if isinstance(var.aval, core.ShapedArray) and not isinstance(var, DropVar):
-                    probed.append(var)
-                    places.append((n, m))
-            eqns.append(eqn.replace(params=self.params(eqn), source_info=_tag(eqn, number, n)))
-        self.result.probed[number] = places
-        if probed:
-            eqns.append(_probe(number, len(jaxpr.eqns), probed))
-        self.done[id(jaxpr)] = jaxpr.replace(eqns=eqns)
-        return self.done[id(jaxpr)]
+            if is_foreign(eqn) and not backward:
+                eqns.append(eqn)
+                continue
+            if eqn.primitive is probe_p:
+                continue
+            results = enumerate(eqn.outvars)
+            probed += [(var, (n, m)) for m, var in results if _has_shape(var)]
+            new = eqn.replace(params=self.params(eqn, backward), source_info=_tag(eqn, number, n))
+            inside = frozenset(self.numbers[id(body.jaxpr)] for body in sub_jaxprs(new))
+            if inside:
+                self.bodies.children[number, n] = inside
+            eqns.append(new)
+        if root:
+            outputs = enumerate(jaxpr.outvars)
+            probed += [(var, (OUTPUTS, m)) for m, var in outputs if isinstance(var, Var) and _has_shape(var)]
+        self.bodies.probed[number] = [place for _, place in probed]
+        if probed and (eqns or root):
+            eqns.append(_probe(number, len(jaxpr.eqns), [var for var, _ in probed]))
+        made = self.done[id(jaxpr)] = jaxpr.replace(eqns=eqns)
+        self.numbers[id(made)] = number
+        return made
 
-    def params(self, eqn: JaxprEqn) -> dict[str, Any]:
+    def params(self, eqn: JaxprEqn, backward: bool) -> dict[str, Any]:
         seen: set[int] = set()
+        backward = backward or transposed(eqn)  # the bodies do not tell it themselves
 
         def rebuild(value: Any) -> Any:
             if isinstance(value, ClosedJaxpr):
@@ -120,7 +179,7 @@ class _Instrument:
             if isinstance(value, Jaxpr):
                 twice = id(value) in seen  # two branches that are one jaxpr must stay two bodies
                 seen.add(id(value))
-                return self.body(value, fresh=twice)
+                return self.body(value, fresh=twice, backward=backward)
             return map_jaxprs(rebuild, value)
 
         return {name: rebuild(value) for name, value in eqn.params.items()}
@@ -132,6 +191,20 @@ class _Instrument:
         return known
 
 
+def _has_shape(var: Var) -> bool:
+    return isinstance(var.aval, core.ShapedArray) and not isinstance(var, DropVar)
+
+
+def is_foreign(eqn: JaxprEqn) -> bool:
+    """Tells an equation that batching emitted for a unit mapped inside, or that unit's probe.
+
+    What grad made of such a unit on the way back is not its own any more.
+    """
+    if eqn.primitive is probe_p:
+        return True
+    return bool(_tags(eqn)) and not transposed(eqn)
+
+
 def _tag(eqn: JaxprEqn, body: int, index: int) -> Any:
     stack = eqn.source_info.name_stack.extend(f"{MARK}{body}.{index}")
     return eqn.source_info.replace(name_stack=stack)
@@ -140,7 +213,9 @@ def _tag(eqn: JaxprEqn, body: int, index: int) -> Any:
 def _probe(body: int, index: int, operands: list[Var]) -> JaxprEqn:
     info = source_info_util.new_source_info()
     info = info.replace(name_stack=info.name_stack.extend(f"{MARK}{body}.{index}"))
-    return new_jaxpr_eqn(operands, [], probe_p, {"body": body, "seen": ()}, set(), source_info=info)
+    return core.new_jaxpr_eqn(
+        operands, [], probe_p, {"body": body, "seen": (), "kept": False}, set(), source_info=info
+    )
 
 
 def without_probes(closed: ClosedJaxpr) -> ClosedJaxpr:
@@ -152,8 +227,11 @@ def without_probes(closed: ClosedJaxpr) -> ClosedJaxpr:
             return ClosedJaxpr(clean(value.jaxpr), value.consts)
         if isinstance(value, Jaxpr):
             if id(value) not in done:
-                eqns = [strip(eqn) for eqn in value.eqns if eqn.primitive is not probe_p]
-                done[id(value)] = value.replace(eqns=eqns)
+                probes = [eqn for eqn in value.eqns if eqn.primitive is probe_p]
+                made = value.replace(eqns=[strip(eqn) for eqn in value.eqns if eqn.primitive is not probe_p])
+                if any(probe.params["kept"] for probe in probes):
+                    made, _ = partial_eval.dce_jaxpr(made, used_outputs=True, instantiate=True)
+                done[id(value)] = made
             return done[id(value)]
         return map_jaxprs(clean, value)
 
@@ -175,47 +253,23 @@ class Emitted:
 
 def read(closed: ClosedJaxpr, sources: Instrumented) -> Iterator[Emitted]:
     """Lists the equations of a batched jaxpr in order, each with the equation it came from."""
-    nested = children(sources)
+    nested = sources.all.children
 
     def walk(jaxpr: Jaxpr, inside: Key, bodies: frozenset[int]) -> Iterator[Emitted]:
         for eqn in jaxpr.eqns:
-            key = resolve(eqn, inside, bodies, nested)
+            key = resolve(eqn, inside, bodies, sources.all)
             if key is None:
                 continue
             yield Emitted(key, eqn)
             for body in sub_jaxprs(eqn):
                 yield from walk(body.jaxpr, key, nested.get(key[-1], frozenset()))
 
-    yield from walk(closed.jaxpr, (), frozenset({0}))
+    yield from walk(closed.jaxpr, (), frozenset({sources.root}))
 
 
-def children(sources: Instrumented) -> dict[tuple[int, int], frozenset[int]]:
-    """Returns the numbers of the bodies that stand in each equation (body, index)."""
-    table: dict[tuple[int, int], frozenset[int]] = {}
-
-    def visit(jaxpr: Jaxpr) -> None:
-        for eqn in jaxpr.eqns:
-            bodies = [body.jaxpr for body in sub_jaxprs(eqn) if body.jaxpr.eqns]
-            if bodies and tag(eqn) not in table:
-                table[tag(eqn)] = frozenset(tag(body.eqns[0])[0] for body in bodies)
-                for body in bodies:
-                    visit(body)
-
-    visit(sources.closed.jaxpr)
-    return table
-
-
-def tags_in_order(closed: ClosedJaxpr) -> Iterator[tuple[int, int]]:
-    """Lists the tags of all equations, each equation's bodies right after it, probes left out."""
-
-    def visit(jaxpr: Jaxpr) -> Iterator[tuple[int, int]]:
-        for eqn in jaxpr.eqns:
-            if eqn.primitive is not probe_p:
-                yield tag(eqn)
-                for body in sub_jaxprs(eqn):
-                    yield from visit(body.jaxpr)
-
-    yield from visit(closed.jaxpr)
+def unit(eqn: JaxprEqn, bodies: Bodies) -> Instrumented:
+    """Returns the unit that a tagged equation belongs to."""
+    return bodies.units[bodies.owner[tag(eqn)[0]]]
 
 
 def tag(eqn: JaxprEqn) -> tuple[int, int]:
@@ -233,16 +287,18 @@ def _tags(eqn: JaxprEqn) -> list[tuple[int, int]]:
     return tags
 
 
-def resolve(
-    eqn: JaxprEqn, inside: Key, bodies: frozenset[int], children: dict[tuple[int, int], frozenset[int]]
-) -> Key | None:
-    """Returns the way in, following the tags from the enclosing body on; None if JAX left no tag."""
+def resolve(eqn: JaxprEqn, inside: Key, bodies: frozenset[int], all: Bodies) -> Key | None:
+    """Returns the way in, following the tags from the enclosing body on; None if JAX left no tag.
+
+    The way into a unit's equation begins at the unit, wherever that was mapped.
+    """
     tags = _tags(eqn)
-    start = next((n for n in reversed(range(len(tags))) if tags[n][0] in bodies), None)
+    known = (n for n in reversed(range(len(tags))) if tags[n][0] in bodies or tags[n][0] in all.units)
+    start = next(known, None)
     if start is None:
         return None
-    key = (*inside, tags[start])
+    key = (tags[start],) if tags[start][0] in all.units else (*inside, tags[start])
     for tag in tags[start + 1 :]:
-        if tag[0] in children.get(key[-1], ()):
+        if tag[0] in all.children.get(key[-1], ()):
             key = (*key, tag)
     return key

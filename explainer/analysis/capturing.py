@@ -1,0 +1,280 @@
+"""Capturing: every call of jax.vmap made while the user's code runs, as a tree of levels.
+
+    user code ── jax.vmap ──▶ internals.Call ──▶ Capture ──▶ Captured levels, their units
+
+An observed call runs exactly as in JAX. A traced one is followed: the mapped function is traced for
+one example, tagged and probed, and runs on in its own place. Values that the call does not map are
+closed over as they are, so what is concrete in JAX (`range(n)` with in_axes=None) is concrete here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+
+from explainer.analysis import internals
+from explainer.analysis.internals import Bodies, Call, ClosedJaxpr, Instrumented
+
+MOST_LEVELS = 300  # places of code with a vmap call that are told apart
+
+NEEDS_VALUES = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+)
+
+
+@dataclass(slots=True)
+class Captured:
+    """One place where a vmapped function was called: its first call, and how many equal ones there were.
+
+    `avals[n]` is leaf n as this level sees it, None for what is no array. `unit` is the mapped function
+    traced for one example; its inputs are the mapped leaves, `names[n]` a name per closed-over value.
+    """
+
+    number: int  # id of the level
+    parent: int | None
+    call: Call
+    avals: tuple[jax.ShapeDtypeStruct | None, ...]
+    count: int = 1
+    outputs: tuple[jax.ShapeDtypeStruct, ...] = ()
+    unit: Instrumented | None = None
+    inputs: tuple[int, ...] = ()  # the leaves that are the unit's inputs
+    names: tuple[str, ...] = ()
+    note: str = ""
+    root: Root | None = None
+
+
+@dataclass(slots=True)
+class Root:
+    """A call under no other level, followed on its own: its whole program, and its values if it saw any."""
+
+    jaxpr: ClosedJaxpr
+    arguments: list[Any] | None
+
+
+@dataclass(slots=True)
+class Capture:
+    """What one pass over the user's code met. `outer` is the level that the code runs under, if any."""
+
+    first: int = 0  # number of the first level found
+    outer: int | None = None
+    found: list[Captured] = field(default_factory=list)
+    bodies: Bodies = field(default_factory=Bodies)
+    levels: dict[int, int] = field(default_factory=dict)  # unit (its root) -> level
+    repeats: set[int] = field(default_factory=set)  # units of calls that were made before
+    _under: list[int] = field(default_factory=list)
+    _groups: dict[Any, Captured] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def following(self) -> Iterator[None]:
+        """Follows calls meanwhile, in code that is being traced."""
+        with internals.catching(self._follow):
+            yield
+
+    @contextlib.contextmanager
+    def observing(self) -> Iterator[None]:
+        """Notes calls meanwhile and changes nothing about them."""
+        with internals.catching(self._observe):
+            yield
+
+    @contextlib.contextmanager
+    def following_roots(self, enough: Callable[[Capture], bool]) -> Iterator[None]:
+        """Follows each outermost call on its own, in code that runs; ends when `enough` says so."""
+        with internals.catching(functools.partial(self._follow_root, enough)):
+            yield
+
+    def chain(self, level: int | None) -> list[int]:
+        """Returns the captured levels from the outermost down to `level`, and the stated ones above them."""
+        chain: list[int] = []
+        while level is not None and level >= self.first:
+            chain.insert(0, level)
+            level = self.found[level - self.first].parent
+        return [*range(self.first), *chain] if self.first else chain
+
+    def level_names(self, level: int | None) -> list[tuple[Any, int]]:
+        """Lists (axis name that probes note, level), innermost first."""
+        chain = [self.found[n - self.first] for n in self.chain(level) if n >= self.first]
+        return [(_key(captured), captured.number) for captured in reversed(chain)]
+
+    def _observe(self, call: Call) -> Any:
+        captured, new = self._enter(call)
+        if captured is None:
+            return call.proceed()
+        with self._inside(captured):
+            out = call.proceed()
+        if new:
+            self._left(captured, out[0])
+        return out
+
+    def _follow(self, call: Call) -> Any:
+        captured, new = self._enter(call)
+        if captured is None:
+            return call.proceed()
+        with self._inside(captured):
+            out = call.proceed(
+                functools.partial(self._example, captured, call, new), axis_name=_key(captured)
+            )
+        if new:
+            self._left(captured, out[0])
+        return out
+
+    def _follow_root(self, enough: Callable[[Capture], bool], call: Call) -> Any:
+        if self._under:
+            return self._follow(call)
+        captured, new = self._enter(call)
+        if captured is None or not new:
+            with internals.catching(lambda inner: inner.proceed()):
+                return call.proceed()
+        with self._inside(captured):
+            out = self._root(captured, call)
+        if enough(self):
+            raise Enough
+        return out
+
+    def _root(self, captured: Captured, call: Call) -> Any:
+        """Traces the whole call to one program, then runs that on the values."""
+        mapped = [n for n, aval in enumerate(captured.avals) if call.dims[n] is not None and aval is not None]
+        inferred: list[Any] = []
+
+        def run(*arrays: Any) -> list[Any]:
+            leaves = _filled(call.leaves, mapped, arrays)
+            body = functools.partial(self._example, captured, call, True)
+            flat, dims = call.proceed(body, leaves, _key(captured))
+            self._left(captured, flat)
+            inferred.extend(dims)
+            return list(flat)
+
+        arrays = [call.leaves[n] for n in mapped]
+        closed = jax.make_jaxpr(run)(*map(internals.aval, arrays))
+        concrete = not any(internals.is_tracer(value) for value in (*arrays, *closed.consts))
+        captured.root = Root(closed, arrays if concrete else None)
+        return internals.evaluate(internals.without_probes(closed), arrays), tuple(inferred)
+
+    def _example(self, captured: Captured, call: Call, new: bool, *leaves: Any) -> list[Any]:
+        """Stands for the mapped function: traces it for one example, then runs the jaxpr on the tracers."""
+        inputs = [n for n, leaf in enumerate(leaves) if call.dims[n] is not None and internals.is_plain(leaf)]
+        arrays = [leaves[n] for n in inputs]
+
+        def fun(*example: Any) -> list[Any]:
+            return call.mapped(_filled(leaves, inputs, example))
+
+        try:
+            with internals.as_if_unnamed():
+                closed = jax.make_jaxpr(fun)(*map(internals.aval, arrays))
+        except NEEDS_VALUES as error:
+            captured.note = f"its equations are not shown: the function needs values ({_first_line(error)})"
+            return call.mapped(leaves)
+        unit = internals.instrument(closed, self.bodies)
+        self.levels[unit.root] = captured.number
+        if new and captured.unit is None:
+            captured.unit, captured.inputs = unit, tuple(inputs)
+            captured.names = tuple(_names(call, leaves, inputs, closed.consts))
+        else:
+            self.repeats.add(unit.root)
+        return internals.evaluate(unit.closed, arrays)
+
+    def _enter(self, call: Call) -> tuple[Captured | None, bool]:
+        """Returns the level of a call, and whether it is the first call of that level."""
+        parent = self._under[-1] if self._under else self.outer
+        avals = tuple(_aval(leaf) for leaf in call.leaves)
+        group = (
+            parent,
+            call.sites[:1],
+            call.where,
+            call.dims,
+            call.axis_size,
+            call.axis_name,
+            _shapes(avals),
+        )
+        known = self._groups.get(group)
+        if known is not None:
+            known.count += 1
+            return known, False
+        if len(self.found) >= MOST_LEVELS:
+            return None, False
+        captured = Captured(self.first + len(self.found), parent, call, avals)
+        self.found.append(captured)
+        self._groups[group] = captured
+        return captured, True
+
+    @contextlib.contextmanager
+    def _inside(self, captured: Captured) -> Iterator[None]:
+        self._under.append(captured.number)
+        try:
+            yield
+        finally:
+            self._under.pop()
+            captured.call.release()
+
+    def _left(self, captured: Captured, outputs: Sequence[Any]) -> None:
+        captured.outputs = tuple(internals.aval(output) for output in outputs)
+
+
+class Enough(BaseException):
+    """Ends a run of the user's code, past its own `except Exception`."""
+
+
+def _key(captured: Captured) -> Any:
+    """Returns the name that probes note for a level: the user's, or one of ours."""
+    name = captured.call.axis_name
+    return internals.LevelName(captured.number) if name is None else name
+
+
+def _filled(leaves: Sequence[Any], places: Sequence[int], values: Sequence[Any]) -> list[Any]:
+    filled = list(leaves)
+    for place, value in zip(places, values, strict=True):
+        filled[place] = value
+    return filled
+
+
+def _aval(leaf: Any) -> jax.ShapeDtypeStruct | None:
+    """Returns the shape and dtype of an array or a Python number; None for anything else."""
+    try:
+        return internals.aval(leaf)
+    except TypeError:
+        return None
+
+
+def _shapes(avals: Sequence[jax.ShapeDtypeStruct | None]) -> tuple[Any, ...]:
+    return tuple(None if aval is None else (aval.shape, aval.dtype) for aval in avals)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]
+
+
+def _names(call: Call, leaves: Sequence[Any], inputs: Sequence[int], consts: Sequence[Any]) -> Iterator[str]:
+    """Names what the function closes over: by argument if it is one, else as the user's code names it."""
+    known = {id(leaf): call.paths[n] for n, leaf in enumerate(leaves) if n not in inputs}
+    for name, value in _closed_over(call.function).items():
+        for path, leaf in jax.tree_util.tree_flatten_with_path(value)[0]:
+            known.setdefault(id(leaf), name + jax.tree_util.keystr(path))
+    for const in consts:
+        yield known.get(id(const), "")
+
+
+def _closed_over(function: Any) -> dict[str, Any]:
+    """Returns the values a function takes from around it: of closures, globals it names, bound arguments."""
+    found: dict[str, Any] = {}
+    while function is not None:
+        if isinstance(function, functools.partial):
+            found |= {f"argument {n + 1}": value for n, value in enumerate(function.args)} | function.keywords
+            function = function.func
+            continue
+        if inspect.ismethod(function):
+            found |= {
+                f"self.{name}": value for name, value in getattr(function.__self__, "__dict__", {}).items()
+            }
+            function = function.__func__
+        if inspect.isfunction(function):
+            around = inspect.getclosurevars(function)
+            found |= {**around.globals, **around.nonlocals}
+        function = getattr(function, "__wrapped__", None)
+    return {name: value for name, value in found.items() if not inspect.ismodule(value)}

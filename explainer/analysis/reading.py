@@ -1,0 +1,100 @@
+"""Reading: what a batched program tells of each equation of the examples it was made from.
+
+    batched jaxpr, its units ──▶ read ──▶ per equation: where every level's axis is, what was emitted
+
+JAX's own batching rules are asked, never re-implemented: the probes say where each axis went, the tags
+what each equation became.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from explainer.analysis import internals
+from explainer.analysis.internals import ClosedJaxpr, Instrumented, Key
+from explainer.report import Change
+
+Marks = Callable[[int], Sequence[tuple[Any, int]]]
+"""Returns, for a unit, (axis name in its probes, level) of all levels around it, innermost first."""
+
+Place = tuple[tuple[int | None, ...], tuple[int, ...]]
+"""Where every level's axis sits in a value, and the value's shape with all of them."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What a batched program says of one equation; for a body's inputs, the equation INPUTS."""
+
+    emitted: list[str] = field(default_factory=list)
+    changed: tuple[Change, ...] | None = None
+    places: dict[int, Place] = field(default_factory=dict)  # by output
+
+
+def read(source: Instrumented, batched: ClosedJaxpr, marks: Marks, levels: int) -> dict[Key, Seen]:
+    """Collects, per equation, what was emitted for it and where the axes of all `levels` levels are."""
+    seen: dict[Key, Seen] = {}
+    closed: set[Key] = set()
+    for emitted in internals.read(batched, source):
+        body = (*emitted.key[:-1], (emitted.key[-1][0], internals.INPUTS))
+        if emitted.eqn.primitive is internals.probe_p:
+            if body not in closed:
+                closed.add(body)
+                _note(emitted, source, _Chain(marks(emitted.key[0][0]), levels), seen)
+        elif body not in closed:  # JAX may emit a body twice (while's condition): once tells all
+            _emit(seen.setdefault(emitted.key, Seen()), emitted, source)
+    return seen
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """The levels around a unit, and the number of levels there are in all."""
+
+    marks: Sequence[tuple[Any, int]]
+    levels: int
+
+    def dims(self, noted: Sequence[tuple[Any, Sequence[int | None]]]) -> dict[int, Sequence[int | None]]:
+        """Returns by level what a probe noted; of two levels with one name the inner one noted first."""
+        found: dict[int, Sequence[int | None]] = {}
+        for name, dims in noted:
+            free = (level for mark, level in self.marks if mark == name and level not in found)
+            level = next(free, None)
+            if level is not None:
+                found[level] = dims
+        return found
+
+
+def _emit(entry: Seen, emitted: internals.Emitted, source: Instrumented) -> None:
+    """Notes an equation that batching emitted, and how its parameters differ if it kept its primitive."""
+    body, index = emitted.key[-1]
+    before = source.bodies[body].eqns[index]
+    if entry.changed is None and emitted.eqn.primitive is before.primitive:
+        entry.changed = internals.changes(before, emitted.eqn)
+    entry.emitted.append(emitted.eqn.primitive.name)
+
+
+def _note(emitted: internals.Emitted, source: Instrumented, chain: _Chain, seen: dict[Key, Seen]) -> None:
+    """Reads one probe: the axes of a body's inputs and of every value computed in it."""
+    body = emitted.eqn.params["body"]
+    by_level = chain.dims(emitted.eqn.params["seen"])
+    for n, (eqn, output) in enumerate(source.probed[body]):
+        dims = positions([by_level[k][n] if k in by_level else None for k in range(chain.levels)])
+        entry = seen.setdefault((*emitted.key[:-1], (body, eqn)), Seen())
+        shape = tuple(getattr(emitted.eqn.invars[n].aval, "shape", ()))
+        entry.places[output] = (dims, shape)
+
+
+def positions(relative: list[int | None]) -> tuple[int | None, ...]:
+    """Turns the axis each level noted when it was added into the axis's place in the final array.
+
+    Outermost level first: [0, 0] -> (0, 1): the outer axis was put in front of the inner one.
+    """
+    placed: list[int | None] = [None] * len(relative)
+    for level in reversed(range(len(relative))):
+        at = relative[level]
+        if at is None:
+            continue
+        placed = [p if p is None or p < at else p + 1 for p in placed]
+        placed[level] = at
+    return tuple(placed)
