@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import groupby
 
 import streamlit as st
 
@@ -21,6 +22,7 @@ _SIGNS = {
     "added": ("", "+"),
     "gone": ("−", ""),
 }
+_PAIRED = ("same", "grown", "changed")
 _SAID = (
     ("added", "+ {} added by batching"),
     ("gone", "− {} gone"),
@@ -65,7 +67,10 @@ def _after(report: Report) -> dict[str, JaxprText]:
 def _side_by_side(example: JaxprText, batched: JaxprText, title: str) -> None:
     rows = diff(example, batched, _MOST)
     head = tag("div", "For one example", "pg-side pg-head") + tag("div", escape(title), "pg-side pg-head")
-    body = "".join(_row(row) for row in rows)
+    body = "".join(
+        "".join(map(_pair, run)) if paired else _run(tuple(run))
+        for paired, run in groupby(rows, lambda row: row.kind in _PAIRED)
+    )
     markup.show(tag("div", _summary(rows), "pg-note pg-key"))
     lines = [line for row in rows for line in (row.left, row.right) if line]
     _region(head + body, "pg-diff", "Jaxprs side by side", lines)
@@ -87,14 +92,21 @@ def _summary(rows: Sequence[Row]) -> Html:
     return Html(" · ".join(said) or "The same program.")
 
 
-def _row(row: Row) -> Html:
+def _pair(row: Row) -> Html:
     left, right = _SIGNS[row.kind]
     return Html(_side(row.left, left, row.kind, "was") + _side(row.right, right, row.kind, "now"))
 
 
+def _run(rows: Sequence[Row]) -> Html:
+    """Returns lines without counterparts: those that are gone, beside those that are new."""
+    gone = "".join(_side(row.left, _SIGNS[row.kind][0], row.kind, "was") for row in rows)
+    new = "".join(_side(row.right, _SIGNS[row.kind][1], row.kind, "now") for row in rows)
+    return tag("div", tag("div", gone) + tag("div", new), "pg-run")
+
+
 def _side(line: Line | None, sign: str, kind: str, side: str) -> Html:
     if line is None:
-        return tag("div", "", "pg-side pg-none")
+        return Html("")
     number = escape(line.equation) if line.opens else ""
     indent = len(line.text) - len(line.text.lstrip())
     words = "".join(tag("mark", escape(text)) if new else escape(text) for text, new in line.parts).lstrip()
