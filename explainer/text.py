@@ -17,6 +17,7 @@ from explainer.report import (
     Blame,
     Check,
     Crossing,
+    Device,
     Equation,
     Failure,
     Leaf,
@@ -117,12 +118,17 @@ def _count(number: int, thing: str) -> str:
 
 
 def _headline(report: Report) -> list[str]:
-    where = [f"on {report.device.platform} ({report.device.kind})"] if report.device else []
+    where = [_device(report.device)] if report.device else []
     if report.environment:
         where.append(f"jax {report.environment.jax}, Python {report.environment.python}")
     if report.isolation.level != "none":
         where.append(f"isolation: {report.isolation.level}")
     return [call_text(report), *([", ".join(where)] if where else [])]
+
+
+def _device(device: Device) -> str:
+    many = device.count > 1
+    return f"on {device.platform} ({device.described if many else device.kind})"
 
 
 def _arguments(arguments: tuple[ArgumentReport, ...]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser import ADVICE, FLAGS, ROOT, Watch, find_chromium, streamlit_server
+
+# Before any test imports jax: some tests start a backend while they are collected, and pmap needs devices.
+os.environ.setdefault("JAX_NUM_CPU_DEVICES", "8")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -54,6 +54,7 @@ def test_a_lesson_reads_well(lesson):
         ("list-for-tuple", ValueError),
         ("python-if", jax.errors.TracerBoolConversionError),
         ("axis-name-unbound", NameError),
+        ("pmap-too-many", ValueError),
     ],
 )
 def test_a_mistake_fails_in_plain_jax(lesson_id, error):
@@ -64,7 +65,7 @@ def test_a_mistake_fails_in_plain_jax(lesson_id, error):
 
 def test_every_mistake_is_in_the_table_above():
     assert {lesson.id for lesson in MISTAKES} == {
-        "sizes-differ", "list-for-tuple", "python-if", "axis-name-unbound",
+        "sizes-differ", "list-for-tuple", "python-if", "axis-name-unbound", "pmap-too-many",
     }  # fmt: skip
 
 

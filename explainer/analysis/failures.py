@@ -16,7 +16,7 @@ from dataclasses import replace
 
 import jax
 
-from explainer.analysis import misfits
+from explainer.analysis import devices, misfits
 from explainer.analysis.misfits import Scene, Told
 from explainer.analysis.parsing import PREDEFINED, level_letter
 from explainer.errors import LimitError, RequestError, SpecError, message
@@ -126,15 +126,12 @@ def _place(request: Request, source: str) -> str:
 
 
 def _unbound_axis_name(scene: Scene) -> Told:
-    if (
-        not isinstance(scene.error, NameError)
-        or scene.program is None
-        or scene.sources.of_error(scene.error) is None
-    ):
-        return None
+    if not isinstance(scene.error, NameError) or scene.program is None or scene.error.name is not None:
+        return None  # Python says which name it misses, JAX does not
     named = [
         f"{level.name}: axis_name={level.axis_name!r}" for level in scene.program.levels if level.axis_name
     ]
+    named += devices.bound_names(scene)
     have = f"The levels here are named {', '.join(named)}." if named else "No level here has an axis_name."
     return (
         f"{scene.program.name} uses a collective (psum, all_gather, axis_index, ...) along an axis name that "
@@ -306,6 +303,10 @@ _EXPLAINERS: tuple[Callable[[Scene], Told], ...] = (
     _unknown_name,
     _unbound_axis_name,
     misfits.in_axes,
+    devices.no_such_axis,
+    devices.unfit_call,
+    devices.no_mesh,
+    devices.too_late,
     _wrong_arguments,
     _needs_value,
     _not_arrays,

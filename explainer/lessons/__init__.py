@@ -8,7 +8,7 @@ The page opens on the first one.
 
 from __future__ import annotations
 
-from explainer.lessons import axes, control, gradients, memory, names, nesting, randomness, trees
+from explainer.lessons import axes, control, devices, gradients, memory, names, nesting, randomness, trees
 from explainer.lessons.lesson import TOPICS, Lesson, Topic
 
 LESSONS: tuple[Lesson, ...] = (
@@ -19,6 +19,7 @@ LESSONS: tuple[Lesson, ...] = (
     *randomness.LESSONS,
     *control.LESSONS,
     *names.LESSONS,
+    *devices.LESSONS,
     *memory.LESSONS,
 )
 

@@ -16,6 +16,7 @@ Topic = Literal[
     "Random keys",
     "Control flow",
     "Named axes",
+    "Several devices",
     "Memory",
 ]
 

@@ -47,6 +47,28 @@ def all_rows(X):
     return results
 """
 
+CHUNK_CODE = f"""\
+{WORK}
+def all_rows(X):
+    return lax.map(work, X, batch_size=4)
+"""
+
+PMAP_CODE = f"""\
+{WORK}
+def all_rows(X):
+    each = X.reshape(jax.device_count(), -1, X.shape[1])
+    return jax.pmap(jax.vmap(work))(each).ravel()
+"""
+
+SHARD_CODE = f"""\
+from jax.sharding import Mesh, PartitionSpec as P
+
+{WORK}
+mesh = Mesh(jax.devices(), ('i',))
+all_rows = jax.shard_map(
+    jax.vmap(work), mesh=mesh, in_specs=P('i'), out_specs=P('i'))
+"""
+
 POINTS = inputs(X="normal(f32[300,32])", Y="normal(f32[200,32])")
 ROWS = inputs(X="normal(f32[16,64])")
 
@@ -99,5 +121,29 @@ LESSONS = (
         summary="scan is the loop that lax.map stands on, with a carried value besides. Use it when one "
         "step needs the result of the last.",
         request=Request(code=SCAN_CODE, function="all_rows", arguments=ROWS),
+    ),
+    Lesson(
+        id="rows-map-chunks",
+        topic="Memory",
+        title="One workload: as lax.map in chunks",
+        summary="batch_size=4 takes four rows at a time with a vmap and loops over the chunks: a choice "
+        "between the memory of the map and the speed of the vmap.",
+        request=Request(code=CHUNK_CODE, function="all_rows", arguments=ROWS),
+    ),
+    Lesson(
+        id="rows-pmap",
+        topic="Memory",
+        title="One workload: as a pmap of vmaps",
+        summary="The rows are dealt out to all devices, and each maps its own with vmap. The devices of one "
+        "CPU are virtual, so here it shows how, not how fast.",
+        request=Request(code=PMAP_CODE, function="all_rows", arguments=ROWS),
+    ),
+    Lesson(
+        id="rows-shard-map",
+        topic="Memory",
+        title="One workload: as a shard_map",
+        summary="The same as the pmap, without reshaping: shard_map cuts X into pieces along its first axis "
+        "and joins the results again.",
+        request=Request(code=SHARD_CODE, function="all_rows", arguments=ROWS),
     ),
 )

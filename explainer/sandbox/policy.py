@@ -64,8 +64,9 @@ def _limit_resources(limits: Limits) -> None:
     if sys.platform != "linux":
         return  # macOS maps hundreds of GB into every process, and takes no such limit
     # XLA's thread stacks and malloc arenas count, though hardly any of it is ever touched
-    _lower(resource.RLIMIT_DATA, (limits.memory_mb + 512 + 32 * cores) * MB)
-    _lower(resource.RLIMIT_AS, (limits.memory_mb + 4096 + 256 * cores) * MB)
+    threads = 32 * cores + 16 * int(os.environ.get("JAX_NUM_CPU_DEVICES", "1"))
+    _lower(resource.RLIMIT_DATA, (limits.memory_mb + 512 + threads) * MB)
+    _lower(resource.RLIMIT_AS, (limits.memory_mb + 4096 + 256 * cores + threads) * MB)
 
 
 def _accelerator_visible() -> bool:

@@ -178,7 +178,7 @@ class Pool:
         )
         line = command("zygote", "main", config.path, msgspec.json.encode(config).decode())
         process = subprocess.Popen(  # in a session of its own: Ctrl-C is for the app, which then ends it
-            line, pass_fds=[theirs.fileno()], env=_environment(self.settings.platform),
+            line, pass_fds=[theirs.fileno()], env=_environment(self.settings),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         theirs.close()
@@ -269,11 +269,12 @@ def _import_path() -> tuple[str, ...]:
     return tuple(os.path.abspath(entry) for entry in sys.path)
 
 
-def _environment(platform: str) -> dict[str, str]:
+def _environment(settings: Settings) -> dict[str, str]:
     """Returns the environment of the workers: what Python and JAX need, none of the app's secrets."""
     kept = {k: v for k, v in os.environ.items() if k in PASSED or k.startswith(PASSED_PREFIXES)}
-    if platform:
-        kept["JAX_PLATFORMS"] = platform
+    if settings.platform:
+        kept["JAX_PLATFORMS"] = settings.platform
+    kept.setdefault("JAX_NUM_CPU_DEVICES", str(settings.devices))
     kept.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # else one worker takes 75 % of a GPU
     kept.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # XLA's log would count as the user's output
     return kept | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}

@@ -8,6 +8,7 @@ EXPLAINER_ANSWER_MB    size of one answer, MiB (16)
 EXPLAINER_JOBS         explanations at the same time (the cores of this process)
 EXPLAINER_SPARES       workers kept warm (2)
 EXPLAINER_STRATEGY     how a worker is made: "fork" (Linux) or "exec" (elsewhere)
+EXPLAINER_DEVICES      devices that a worker's CPU is shown to JAX as, for pmap and shard_map (8)
 EXPLAINER_PLATFORM     "cpu", "gpu", ...: what JAX_PLATFORMS is in workers (JAX's own default)
 """
 
@@ -57,6 +58,7 @@ class Settings:
     jobs: int = field(default_factory=lambda: int(_number("EXPLAINER_JOBS", _cores())))
     spares: int = field(default_factory=lambda: int(_number("EXPLAINER_SPARES", 2, least=0)))
     strategy: Strategy = field(default_factory=lambda: _strategy(os.environ.get("EXPLAINER_STRATEGY", "")))
+    devices: int = field(default_factory=lambda: int(_number("EXPLAINER_DEVICES", 8)))
     platform: str = field(default_factory=lambda: os.environ.get("EXPLAINER_PLATFORM", ""))
     target: str = "explainer.analysis.pipeline"
     warmup: str = "explainer.analysis.preload"

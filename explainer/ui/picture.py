@@ -148,7 +148,7 @@ def _device(report: Report) -> Html:
         return Html("")
     device = report.device
     name = device.kind if device.kind.lower() != device.platform.lower() else device.platform
-    return tag("span", escape(name), "pg-pill", title=f"{device.count} × {device.platform}")
+    return tag("span", escape(name), "pg-pill", title=device.described)
 
 
 def _isolation(report: Report) -> Html:

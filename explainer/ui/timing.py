@@ -25,8 +25,7 @@ def timing(report: Report) -> None:
 def _device(device: Device | None) -> Html:
     if device is None:
         return tag("p", "The device is not known.", "pg-note")
-    platform = "" if device.kind.lower() == device.platform.lower() else f"{device.platform}, "
-    name = f"{device.kind} ({platform}{device.count} device{'s' if device.count != 1 else ''})"
+    name = f"{device.kind} ({device.described})"
     return tag("p", join((Html("Measured on "), tag("b", escape(name)))), "pg-note")
 
 

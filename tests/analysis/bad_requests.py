@@ -28,6 +28,14 @@ def one(code: str, value: str = "f32[4]", in_axes: str = "0", **level: str) -> R
     return Request(code, "f", (Argument("x", value),), (Vmap(in_axes, **level),))
 
 
+MESH = "from jax.sharding import Mesh, PartitionSpec as P\nmesh = Mesh(jax.devices()[:4], ('i',))\n"
+
+
+def spread(code: str, *values: str) -> Request:
+    """Returns a request for `f(x, y)` without levels: the function maps by itself."""
+    return Request(code, "f", tuple(Argument(name, value) for name, value in zip("xy", values)))
+
+
 CASES = (
     Case("empty editor", Request(), "parse", "RequestError", ("No function is named",)),
     Case(
@@ -301,5 +309,96 @@ CASES = (
         "RuntimeError",
         ("mine",),
         "raise RuntimeError('mine')",
+    ),
+    Case(
+        "pmap over more entries than devices",
+        spread("f = jax.pmap(lambda x: x + 1)", "f32[16]"),
+        "trace",
+        "ValueError",
+        ("axis 0 of x (size 16)", "16 devices", "8 virtual devices of one CPU", "to (8, 2)"),
+    ),
+    Case(
+        "pmap inside the function over too many",
+        spread("def f(x):\n    return jax.pmap(lambda y: y)(x)", "f32[9,2]"),
+        "trace",
+        "IndivisibleError",
+        ("axis 0 of y (size 9)", "9 devices", "to (3, 3)"),
+        "jax.pmap(lambda y: y)(x)",
+    ),
+    Case(
+        "pmap in the code over too many",
+        spread("y = jax.pmap(lambda x: x)(jnp.arange(11))\ndef f(x): return x", "f32[4]"),
+        "parse",
+        "IndivisibleError",
+        ("11 devices", "8 virtual devices of one CPU", "pad and reshape"),
+        "jax.pmap(lambda x: x)(jnp.arange(11))",
+    ),
+    Case(
+        "pmap on fewer devices than entries",
+        spread("f = jax.pmap(lambda x: x + 1, devices=jax.devices()[:3])", "f32[4]"),
+        "trace",
+        "IndivisibleError",
+        ("it needs 4, but it was given 3",),
+    ),
+    Case(
+        "pmap over axes of two sizes",
+        spread("f = jax.pmap(lambda x, y: x + y['a'])", "f32[4]", "{'a': f32[5]}"),
+        "trace",
+        "IndivisibleError",
+        ("axis 0 of x (4,) has size 4", "axis 0 of y['a'] (5,) has size 5"),
+    ),
+    Case(
+        "pmap over an axis that is not there",
+        spread("f = jax.pmap(lambda x, y: x, in_axes=(0, 1))", "f32[4]", "f32[4]"),
+        "trace",
+        "ValueError",
+        ("y (4,) has no axis 1",),
+    ),
+    Case(
+        "pmap whose name is another",
+        spread("f = jax.pmap(lambda x: lax.psum(x, 'k'), axis_name='i')", "f32[4]"),
+        "trace",
+        "NameError",
+        ("no level binds", "pmap: axis_name='i'"),
+        "lax.psum(x, 'k')",
+    ),
+    Case(
+        "shard_map of an axis that does not divide",
+        spread(
+            f"{MESH}f = jax.shard_map(lambda x: x, mesh=mesh, in_specs=P('i'), out_specs=P('i'))", "f32[6]"
+        ),
+        "trace",
+        "ValueError",
+        ("axis 0 of x (6,) has size 6", "mesh axis 'i' has 4 devices"),
+    ),
+    Case(
+        "shard_map along an axis of no mesh",
+        spread(
+            f"{MESH}f = jax.shard_map(lambda x: lax.psum(x, 'k'), mesh=mesh, in_specs=P('i'), out_specs=P())",
+            "f32[8]",
+        ),
+        "trace",
+        "AssertionError",
+        ("`lax.psum(x, 'k')` must go along an axis that is bound", "'i'"),
+        "lax.psum(x, 'k')",
+    ),
+    Case(
+        "shard_map over a mesh of explicit axes",
+        spread(
+            "mesh = jax.make_mesh((4,), ('i',))\nf = jax.shard_map(\n"
+            "    lambda x: x, mesh=mesh, in_specs=jax.P('i'), out_specs=jax.P('i'))",
+            "f32[8]",
+        ),
+        "trace",
+        "ValueError",
+        ("explicit axes", "Put x there with jax.device_put"),
+    ),
+    Case(
+        "mesh larger than the host",
+        spread("mesh = jax.make_mesh((9,), ('i',))\ndef f(x): return x", "f32[4]"),
+        "parse",
+        "ValueError",
+        ("`jax.make_mesh((9,), ('i',))` failed", "8 virtual devices of one CPU"),
+        "jax.make_mesh((9,), ('i',))",
     ),
 )

@@ -132,5 +132,12 @@ FACTS = (
     Fact("rows-loop", {"out": (16,)}),
     Fact("rows-map", {"out": (16,)}),
     Fact("rows-scan", {"out": (16,)}),
+    Fact("rows-map-chunks", {"out": (16,)}),
+    Fact("rows-pmap", {"out": (16,)}),
+    Fact("rows-shard-map", {"out": (16,)}),
+    Fact("pmap-psum", {"out": [0.1, 0.2, 0.3, 0.4]}),
+    Fact("pmap-pmean-gradient", {"out": [[-2.42, -2.64]] * 4}),
+    Fact("pmap-of-vmap", {"out": [[n / 78 for n in range(row, row + 3)] for row in (1, 4, 7, 10)]}),
+    Fact("shard-map-psum", {"out": [n / 36 for n in range(1, 9)]}),
     Fact("batched-modules", {"out": (5, 3, 1)}),
 )

@@ -137,6 +137,7 @@ def test_the_nan_of_a_coincident_pair_is_counted_and_stands_at_that_pair():
         ("list-for-tuple", "ValueError", ["params"]),
         ("python-if", "TracerBoolConversionError", ["x > 0", "lax.cond"]),
         ("axis-name-unbound", "NameError", ["i", "axis_name"]),
+        ("pmap-too-many", "ValueError", ["16 devices", "8 virtual devices of one CPU", "jax.vmap"]),
     ],
 )
 def test_a_mistake_is_explained_in_the_users_words(lesson_id, error_type, names):
