@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from explainer import text
+from explainer import rewrites, text
 from explainer.markup import Html, aval, escape, join, level, table, tag, type_text, typed
 from explainer.page import code
 from explainer.report import BatchedAval, Blame, Equation, Failure, Level, MappedLeaf, Report
@@ -60,20 +60,20 @@ def _plain(title: str, said: dict[str, list[str]]) -> Html:
 def _header(report: Report, headline: Sequence[str]) -> Html:
     around = [tag("p", escape(line), "pg-note") for line in headline[1:]]
     tree = text.level_tree(report.levels)
-    shown = [_summary(each, depth, report.levels) for each, depth in tree[:SUMMED_UP]]
+    shown = [_summary(each, depth) for each, depth in tree[:SUMMED_UP]]
     if len(tree) > SUMMED_UP:
         shown.append(tag("li", escape(f"and {len(tree) - SUMMED_UP:,} more"), "pg-note"))
     levels = tag("ul", join(shown), "pg-nest") if shown else Html("")
     return tag("header", join((tag("h1", escape(headline[0])), levels, _verdict(report), *around)))
 
 
-def _summary(each: Level, depth: int, levels: Sequence[Level]) -> Html:
+def _summary(each: Level, depth: int) -> Html:
     """Returns one level in a line: i: 3 examples, X axis 0, Y shared, out axis 0."""
     given = _listing([_way(leaf, "shared") for leaf in each.inputs])
     returned = _listing([_way(leaf, "one copy") for leaf in each.outputs])
     ways = " → ".join(filter(None, (given, returned)))
     words = ": ".join(filter(None, (text.size_text(each), ways)))
-    name = level(levels.index(each), each.name)
+    name = level(each.id, each.name)
     return tag("li", join((name, escape(words)), " "), style=f"--depth:{min(depth, 8)}")
 
 
@@ -140,11 +140,10 @@ def _levels(levels: Sequence[Level]) -> Html:
 
 def _level(each: Level, depth: int, levels: Sequence[Level]) -> Iterator[list[Html]]:
     """Yields the rows of one level: what it is, what goes in, what it closes over, what comes out."""
-    number = levels.index(each)
     pad = tag("span", escape("│ " * depth), "pg-tree") if depth else Html("")
-    yield [join((pad, level(number, each.name), escape(f": {text.level_text(each)}")))]
+    yield [join((pad, level(each.id, each.name), escape(f": {text.level_text(each)}")))]
     for leaf in each.inputs:
-        yield [join((pad, escape("in"))), *_mapped(leaf, number, each.name, "shared")]
+        yield [join((pad, escape("in"))), *_mapped(leaf, each, "shared")]
     names = [other.name for other in levels]
     for value in each.enters:
         if value.shared:
@@ -152,13 +151,13 @@ def _level(each: Level, depth: int, levels: Sequence[Level]) -> Iterator[list[Ht
             one = type_text(value.aval.dtype, value.aval.shape)
             yield [join((pad, escape("in"))), escape(value.path), aval(value.aval, names), place, one]
     for leaf in each.outputs:
-        yield [join((pad, escape("out"))), *_mapped(leaf, number, each.name, "one copy")]
+        yield [join((pad, escape("out"))), *_mapped(leaf, each, "one copy")]
     if each.note:
         yield [join((pad, tag("span", escape(each.note), "pg-note")))]
 
 
-def _mapped(leaf: MappedLeaf, number: int, name: str, unmapped: str) -> list[Html]:
-    named = {} if leaf.index is None else {leaf.index: (number, name)}
+def _mapped(leaf: MappedLeaf, each: Level, unmapped: str) -> list[Html]:
+    named = {} if leaf.index is None else {leaf.index: (each.id, each.name)}
     axis = unmapped if leaf.axis is None else str(leaf.axis)
     if leaf.index not in (None, leaf.axis):
         axis += f" (that is {leaf.index})"
@@ -177,9 +176,9 @@ def _equations(report: Report) -> Html:
     if not report.equations:
         return Html("")
     names = [each.name for each in report.levels]
-    head = ("", "line", "your code", "primitive", "one example", "all examples", "batching made of it")
+    head = ("", "line", "your code", "primitive", "one example", "all examples")
     shown = report.equations[:MOST_EQUATIONS]
-    listed = table(head, [[_equation(equation, names) for equation in shown]])
+    listed = table(head, [[row for equation in shown for row in _equation(equation, names)]])
     left_out = len(report.equations) - len(shown)
     return join((listed, _left_out(left_out, "equations are in report.equations"))) if left_out else listed
 
@@ -188,17 +187,19 @@ def _left_out(number: int, what: str) -> Html:
     return tag("p", escape(f"{number:,} more {what}."), "pg-note")
 
 
-def _equation(equation: Equation, names: Sequence[str]) -> list[Html]:
+def _equation(equation: Equation, names: Sequence[str]) -> Iterator[list[Html]]:
+    """Yields the row of one equation and, below it, what batching made of it if that is worth a word."""
     pad = tag("span", escape("│ " * equation.depth), "pg-tree") if equation.depth else Html("")
-    return [
+    yield [
         tag("span", escape(equation.id), "pg-note"),
         escape(equation.span.line if equation.span else ""),
         _source(equation),
         join((pad, tag("b", escape(equation.primitive)))),
         join((type_text(out.dtype, out.shape) for out in equation.outputs), "<br>"),
         join((_batched(out, names) for out in equation.outputs), "<br>"),
-        _rewrite(equation),
     ]
+    if made := _made(equation, names):
+        yield [made]
 
 
 def _source(equation: Equation) -> Html:
@@ -215,8 +216,13 @@ def _batched(out: BatchedAval, names: Sequence[str]) -> Html:
     return join((aval(out, names), tag("span", " shared", "pg-note"))) if shared else aval(out, names)
 
 
-def _rewrite(equation: Equation) -> Html:
+def _made(equation: Equation, names: Sequence[str]) -> Html:
+    """Returns what batching made of an equation: a title that opens to why it matters; surprises are open."""
+    said = rewrites.rewrite(equation, names)
     kinds = list(dict.fromkeys(equation.rewrite))
-    if not kinds or kinds == [equation.primitive]:
-        return tag("span", "the same", "pg-note")
-    return tag("span", escape(", ".join(kinds)), "pg-rewrite")
+    emitted = tag("code", escape(", ".join(kinds))) if kinds and kinds != [equation.primitive] else Html("")
+    if said is None:
+        return tag("div", emitted, "pg-why") if emitted else Html("")
+    title = tag("summary", join((escape(said.title), emitted), " "))
+    why = tag("p", escape(f"{said.sentence} JAX docs: {said.term}"), "pg-note")
+    return tag("details", title + why, "pg-why", **({"open": ""} if said.loud else {}))
