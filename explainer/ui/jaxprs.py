@@ -122,8 +122,8 @@ def _alone(jaxpr: JaxprText) -> None:
 
 
 def _region(content: str, css: str, name: str, lines: Sequence[Line]) -> None:
-    region = tag("div", content, css, tabindex="0", role="region", aria_label=name)
-    markup.show(markup.join((region, markup.lights(line.equation for line in lines))))
+    markup.show(tag("div", content, css, tabindex="0", role="region", aria_label=name))
+    markup.show(markup.lights(line.equation for line in lines))
 
 
 def _plain(texts: dict[str, JaxprText]) -> None:

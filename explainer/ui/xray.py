@@ -23,8 +23,8 @@ def xray(report: Report) -> None:
     equations = report.equations[:_MOST]
     head = ("", "your code", "primitive", "one example", "with batch axes")
     rows = join(_row(equation, names, body) for equation, body in _with_bodies(equations))
-    lights = markup.lights(equation.id for equation in equations)
-    markup.show(join((markup.table_of(head, rows, "pg-xray"), lights)))
+    markup.show(markup.table_of(head, rows, "pg-xray"))
+    markup.show(markup.lights(equation.id for equation in equations))
     left_out = len(report.equations) - len(equations)
     if left_out:
         markup.show(tag("p", escape(f"{left_out:,} more equations are in the jaxpr."), "pg-note"))

@@ -23,6 +23,8 @@ def test_html_is_escaped_everywhere(text):
         markup.shape((3,), {0: (0, text)}),
         markup.aval(aval, [text]),
         markup.dtype_shape(text, (3,)),
+        markup.row([markup.escape(text)], "pg-e0", markup.escape(text)),
+        markup.link(text, text),
     ]
     for each in made:
         assert "<script" not in each
@@ -54,3 +56,16 @@ def test_the_axis_of_each_level_is_marked_with_its_name_and_colour():
 @pytest.mark.parametrize(("sizes", "expected"), [((), "()"), ((3,), "(3,)"), ((3, 4), "(3, 4)")])
 def test_shapes_are_written_as_python_writes_them(sizes, expected):
     assert markup.shape(sizes) == expected
+
+
+def test_a_row_and_what_is_said_under_it_share_a_class():
+    made = markup.row([markup.escape("a"), markup.escape("b")], "pg-e3", markup.escape("why"))
+    assert made == (
+        '<tr class="pg-e3 pg-over"><td>a</td><td>b</td></tr>'
+        '<tr class="pg-e3 pg-under"><td colspan="2"><div class="pg-aside">why</div></td></tr>'
+    )
+
+
+def test_an_equation_lights_up_everywhere_or_not_at_all():
+    assert markup.lights([1, None, 1]).count("pg-e1:hover") == 1
+    assert markup.lights([]) == "<style></style>"
