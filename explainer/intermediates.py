@@ -33,12 +33,15 @@ class Seen:
 class Loop:
     """A scan or while: the iterations whose values are kept, in order, and how many ran at most.
 
-    A while's condition is tested once more than its body runs, at iteration `count`.
+    A while's condition is tested once more than its body runs, at iteration `count`. `test` is the
+    equation that gives its outcome: an example for which it is False has finished, and what the body
+    goes on to compute for it is thrown away.
     """
 
     equation: int
     kept: tuple[int, ...]
     count: int
+    test: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

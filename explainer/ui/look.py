@@ -1,4 +1,4 @@
-"""The page's style sheet: `page.css` and the colours of the levels from `figures/style`."""
+"""The page's style sheet: `page.css`, `lens.css` and the colours of the levels from `figures/style`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import streamlit as st
 
 from explainer.figures import style
 
-_SHEET = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
+_SHEETS = [Path(__file__).parent / name for name in ("page.css", "lens.css")]
+_SHEET = "\n".join(sheet.read_text(encoding="utf-8") for sheet in _SHEETS)
 
 
 def apply() -> None:

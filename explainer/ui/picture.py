@@ -59,7 +59,9 @@ def status(report: Report, seconds: float | None, cancelled: float | None) -> Ht
 
 def _play(animation: Animation, key: str) -> None:
     with st.container(key=key):
-        player.show(animation, key="player")
+        cell = player.show(animation, key="player")
+    if cell:
+        session.point_at(tuple(map(int, cell.split(","))), {})
 
 
 def _nothing(shown: Explanation) -> Html:

@@ -55,6 +55,8 @@ class Session:
     line: DeltaGenerator | None = None  # where the status line stands
     longest: dict[str, int] = field(default_factory=dict)  # rows that each list has had at most
     advanced: set[int] = field(default_factory=set)  # uids of levels whose names and sizes are shown
+    example: tuple[int, ...] | None = None  # that the lens follows, an index per level; None: not picked yet
+    iterations: dict[int, int] = field(default_factory=dict)  # that the lens shows, by the loop's equation
 
 
 def current() -> Session:
@@ -77,6 +79,13 @@ def load(request: Request, lesson: str | None) -> None:
         state.undo, state.undo_lesson = state.draft, state.lesson
     state.draft = drafts.replaced(state.draft, request)
     state.opened, state.lesson, state.message = request, lesson, ""
+
+
+def point_at(example: tuple[int, ...], iterations: dict[int, int]) -> None:
+    """Points the lens at an example, and at these iterations of loops."""
+    state = current()
+    state.example = example
+    state.iterations |= iterations
 
 
 def undo() -> None:
