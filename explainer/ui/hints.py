@@ -24,6 +24,7 @@ _MOST_VALUES = 3  # of one line; beyond that only their number is shown
 _MOST_CALLS = 12  # one inside the other
 _LONGEST_NAME = 18
 _DROPPED = "_"  # the name of what nobody uses, in Python as in a jaxpr
+_Assignment = ast.Assign | ast.AnnAssign | ast.AugAssign
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
@@ -105,33 +106,42 @@ class Lines:
 
     def _statement(self, node: ast.AST) -> list[tuple[str, BatchedAval | None]]:
         match node:
-            case (
-                ast.Assign(targets=[*_, target], value=value)
-                | ast.AnnAssign(target=target, value=ast.expr() as value)
-            ):
-                return self._assigned(target, value)
-            case ast.AugAssign(target=target):
-                return [(_name(target), value) for value in self._chosen(self._place(node), ())[:1]]
+            case ast.Assign() | ast.AnnAssign() | ast.AugAssign():
+                return self._bound(node, ())
             case ast.Return(value=ast.expr() as value) | ast.Expr(value=value):
                 return self._several(value)
             case ast.Lambda(body=value) if not self._inside_of_line(node):
                 return self._several(value)
         return []
 
-    def _assigned(self, target: ast.expr, value: ast.expr) -> list[tuple[str, BatchedAval | None]]:
-        if not isinstance(target, (ast.Tuple, ast.List)):
-            made = self._value(value, ())
-            if len(made) == 1:
-                return [(_name(target), made[0])]
-            return [("", each) for each in made if each.name != _DROPPED]  # a tree, or a loop's counter
-        if isinstance(value, (ast.Tuple, ast.List)) and len(value.elts) == len(target.elts):
-            pairs = zip(target.elts, value.elts, strict=True)
-            return [each for to, item in pairs for each in self._assigned(to, item)]
-        made = self._value(value, ())
-        if len(made) != len(target.elts):  # some of them are trees, or were known before
-            return []
-        pairs = zip(target.elts, made, strict=True)
-        return [(_name(to), each) for to, each in pairs if _name(to) != _DROPPED]
+    def _bound(self, node: _Assignment, calls: tuple[Place, ...]) -> list[tuple[str, BatchedAval | None]]:
+        """Returns the names that an assignment binds, each with its value; "" for a part of a tree."""
+        match node:
+            case (
+                ast.Assign(targets=[*_, target], value=value)
+                | ast.AnnAssign(target=target, value=ast.expr() as value)
+            ):
+                return self._assigned(target, value, calls)
+            case ast.AugAssign(target=target):
+                return [(ast.unparse(target), value) for value in self._chosen(self._place(node), calls)[:1]]
+        return []
+
+    def _assigned(
+        self, target: ast.expr, value: ast.expr, calls: tuple[Place, ...]
+    ) -> list[tuple[str, BatchedAval | None]]:
+        if isinstance(target, (ast.Tuple, ast.List)):
+            if isinstance(value, (ast.Tuple, ast.List)) and len(value.elts) == len(target.elts):
+                pairs = zip(target.elts, value.elts, strict=True)
+                return [each for to, item in pairs for each in self._assigned(to, item, calls)]
+            made = self._value(value, calls)
+            if len(made) != len(target.elts):  # some of them are trees, or were known before
+                return []
+            named = [(ast.unparse(to), each) for to, each in zip(target.elts, made, strict=True)]
+            return [(name, each) for name, each in named if name != _DROPPED]
+        made = self._value(value, calls)
+        if len(made) == 1:
+            return [(ast.unparse(target), made[0])]
+        return [("", each) for each in made if each.name != _DROPPED]  # a tree, or a loop's counter
 
     def _several(self, value: ast.expr) -> list[tuple[str, BatchedAval | None]]:
         if not isinstance(value, (ast.Tuple, ast.List)):
@@ -177,13 +187,12 @@ class Lines:
         """Returns what was assigned to a name last, above in the same function."""
         owner, found = self._owner[node], None
         for other, its_owner in self._owner.items():
-            if its_owner is not owner or not isinstance(other, (ast.Assign, ast.AnnAssign)):
+            if its_owner is not owner or not isinstance(other, _Assignment) or other.lineno >= node.lineno:
                 continue
-            targets = other.targets if isinstance(other, ast.Assign) else [other.target]
-            named = any(isinstance(target, ast.Name) and target.id == name for target in targets)
-            if named and other.lineno < node.lineno and (found is None or found.lineno < other.lineno):
+            if name in _targets(other) and (found is None or found.lineno < other.lineno):
                 found = other
-        return self._value(found.value, calls) if found is not None and found.value is not None else ()
+        bound = [] if found is None else self._bound(found, calls)
+        return tuple(value for its_name, value in bound if its_name == name and value is not None)
 
     def _returned(self, where: Place, calls: tuple[Place, ...]) -> tuple[BatchedAval, ...]:
         """Returns what the user's function gave that was called at a place."""
@@ -256,9 +265,13 @@ def _returns(owner: _Function | None, owners: dict[ast.AST, _Function | None]) -
                 yield node.value
 
 
-def _name(target: ast.expr) -> str:
-    name = ast.unparse(target)
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+def _targets(node: _Assignment) -> Iterator[str]:
+    """Lists the names that an assignment binds."""
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    for target in targets:
+        for part in ast.walk(target):
+            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+                yield part.id
 
 
 def _hint(line: int, values: Sequence[tuple[str, BatchedAval | None]], levels: Sequence[Level]) -> Hint:
@@ -278,7 +291,8 @@ def _hint(line: int, values: Sequence[tuple[str, BatchedAval | None]], levels: S
 
 
 def _named(name: str) -> list[HintPart]:
-    return [HintPart(f"{name}: ")] if name else []
+    shown = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+    return [HintPart(f"{shown}: ")] if name else []
 
 
 def _short(value: BatchedAval, levels: Sequence[Level]) -> list[HintPart]:

@@ -182,8 +182,9 @@ class Editor {
     const { for_code: forCode, hints, marks } = this.data;
     const fresh = forCode === this.text();
     this.root.toggleAttribute('data-outdated', !fresh);
-    if (!fresh || !this.view.dom.isConnected) return;
-    this.link();
+    if (!this.view.dom.isConnected) return;
+    this.link(fresh ? this.data.links : []);
+    if (!fresh) return;
     const { doc } = this.view.state;
     const places = marks.map((mark) => ({ ...mark, ...range(doc, mark) }));
     const problems = places.filter((mark) => mark.message);
@@ -195,20 +196,21 @@ class Editor {
     this.problems.textContent = problems.map((mark) => `Line ${mark.line}: ${mark.message}`).join('\n');
   }
 
-  // Takes the links of new data; what is pointed at stays pointed at.
-  link() {
-    const key = JSON.stringify(this.data.links);
-    if (this.links.length && key === this.linkKey) return;
-    this.linkKey = key;
+  // Takes the links of new data; what is pointed at stays pointed at while they are the same.
+  link(links) {
+    const key = JSON.stringify(links);
+    if (key === this.linkKey) return;
     this.unlink();
+    this.linkKey = key;
     const { doc } = this.view.state;
-    this.links = this.data.links.map((link) => ({ ...link, ...range(doc, link) }));
+    this.links = links.map((link) => ({ ...link, ...range(doc, link) }));
     if (this.view.hasFocus) this.hold(this.atCaret());
   }
 
   // Everything that was pointed at is forgotten: the text or what is known of it has changed.
   unlink() {
     this.links = [];
+    this.linkKey = '';
     this.pointed = null;
     this.held = null;
     this.outside = null;

@@ -113,7 +113,7 @@ def test_it_opens_on_the_first_example(page):
 
 
 def test_the_shapes_stand_beside_the_code(page):
-    assert '"f32[]"' in components(page, EDITOR)[0]
+    assert '"f32[] in "' in components(page, EDITOR)[0]
 
 
 def test_an_axis_control_writes_the_text_and_back(page, fake):
