@@ -269,7 +269,7 @@ RANDOM = (
     ),
     Rule(
         "random-mapped", "one key per example",
-        "Every example brings its own key, so each has random numbers of its own.",
+        "Each example of {levels} brings its own key, and with it random numbers of its own.",
         "jax.random", "jax.random.html", primitives=_KEYS, keeps=True,
     ),
 )  # fmt: skip

@@ -53,27 +53,30 @@ def rewrite_of(rule: Rule, equation: Equation, names: Sequence[str]) -> Rewrite:
     )
 
 
-def shared(equation: Equation) -> bool:
-    """Tells whether an equation is computed once, its results the same for every example."""
-    return bool(equation.outputs) and all(
-        out.tracked and all(axis is None for axis in out.batch_dims) for out in equation.outputs
-    )
-
-
 def _known(equation: Equation) -> bool:
     """Tells whether batching reached the equation at all: its level may have failed."""
     return bool(equation.rewrite) or any(out.tracked for out in equation.outputs)
 
 
 def _matches(rule: Rule, equation: Equation) -> bool:
-    untouched = shared(equation) and equation.rewrite == (equation.primitive,) and not equation.changed
     return (
-        rule.shared == untouched
+        rule.shared == _untouched(equation)
+        and (not rule.shared or equation.level is not None)
         and (not rule.primitives or equation.primitive in rule.primitives)
         and (not rule.emits or any(name in equation.rewrite for name in rule.emits))
         and (rule.keeps is None or rule.keeps == (equation.primitive in equation.rewrite))
         and (not rule.changes or any(change.name in rule.changes for change in equation.changed))
         and (rule.when is None or rule.when(equation))
+    )
+
+
+def _untouched(equation: Equation) -> bool:
+    """Tells whether an equation stayed as it was and is computed once, no level mapping its results."""
+    return (
+        equation.rewrite == (equation.primitive,)
+        and not equation.changed
+        and bool(equation.outputs)
+        and all(out.tracked and all(dim is None for dim in out.batch_dims) for out in equation.outputs)
     )
 
 

@@ -8,6 +8,7 @@ every array is written with those names where its batch axes sit: f32[i:3, j:4, 
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 
 from explainer.array_text import array_text
@@ -28,8 +29,11 @@ from explainer.report import (
     Span,
     Timing,
 )
+from explainer.rewrites import rewrite
 from explainer.source import short_dtype
 from explainer.spec import Request
+
+_WIDTH = 96  # of sentences that are not the user's
 
 STAGE_WORDS = {
     "parse": "reading the request",
@@ -56,6 +60,7 @@ def sections(report: Report) -> list[tuple[str, list[str]]]:
         ("Arguments", _arguments(report.arguments)),
         ("Levels, outermost first", _levels(report.levels)),
         ("Equations", _equations(report.equations, report.levels)),
+        ("What batching made of them", _rewrites(report.equations, report.levels)),
         ("Outputs", [line for leaf in report.outputs for line in _leaf(leaf)]),
         ("Check", _check(report.check)),
         ("Printed by your code", report.printed.rstrip("\n").split("\n") if report.printed else []),
@@ -223,9 +228,9 @@ def _equations(equations: tuple[Equation, ...], levels: tuple[Level, ...]) -> li
 
 def _equation(equation: Equation, names: Sequence[str]) -> list[tuple[str, str, str, str]]:
     primitive = "  " * equation.depth + equation.primitive
-    rewrite = list(dict.fromkeys(equation.rewrite))
-    if rewrite and rewrite != [equation.primitive]:
-        primitive += f" → {', '.join(rewrite)}"
+    emitted = list(dict.fromkeys(equation.rewrite))
+    if emitted and emitted != [equation.primitive]:
+        primitive += f" → {', '.join(emitted)}"
     source = " ".join(equation.source.split())
     rows = [
         (
@@ -237,6 +242,23 @@ def _equation(equation: Equation, names: Sequence[str]) -> list[tuple[str, str, 
         for index, aval in enumerate(equation.outputs)
     ]
     return rows or [(primitive, "", "", source)]
+
+
+def _rewrites(equations: tuple[Equation, ...], levels: tuple[Level, ...]) -> list[str]:
+    """Returns why each kind of rewrite matters, once, with the primitives it befell; surprises come first."""
+    names = [level.name for level in levels]
+    befallen: dict[tuple[str, str, str, bool], dict[str, None]] = {}
+    for equation in equations:
+        said = rewrite(equation, names)
+        if said is not None:
+            key = said.title, said.sentence, said.url, said.loud
+            befallen.setdefault(key, {})[equation.primitive] = None
+    lines = []
+    for (title, sentence, url, _), primitives in sorted(befallen.items(), key=lambda item: not item[0][3]):
+        lines.append(f"{', '.join(primitives)}: {title}")
+        lines += [f"  {line}" for line in textwrap.wrap(sentence, _WIDTH)]
+        lines.append(f"  {url}")
+    return lines
 
 
 def _leaf(leaf: Leaf) -> list[str]:

@@ -196,6 +196,13 @@ def test_the_levels_are_called_by_name():
     assert said.sentence.endswith("make room for i.")
 
 
+@pytest.mark.parametrize(("level", "kind"), [(0, "random-shared"), (None, None)])
+def test_a_draw_is_shared_only_by_the_examples_of_a_level_it_stands_in(level, kind):
+    out = BatchedAval("a", "uint32", (2,), (None,), (2,))
+    equation = _equation("random_bits", ("random_bits",), ())
+    assert _kind(replace(equation, outputs=(out,), level=level)) == kind
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.kind)
 def test_a_row_is_one_sentence_on_a_page_of_the_documentation(rule):
     said = rewrites.rewrite_of(rule, _equation("psum", ("psum",), ()), ["i"])

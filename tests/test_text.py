@@ -107,6 +107,8 @@ def test_an_untracked_value_claims_no_axes():
         "  sub              f32[2]       f32[i:3, j:4, 2]  x - y",
         "  cond → select_n  f32[2]       f32[i:3, j:4, 2]",
         "    exp            f32[2]       f32[i:3, j:4, 2]  x - y",
+        "  cond: every branch runs",
+        "    https://docs.jax.dev/en/latest/_autosummary/jax.lax.cond.html",
         "  out  f32[3]  -3 … 2.5",
         "    [  1  2.5   -3]",
         "  The same as a plain Python loop over 12 of 12 examples, largest difference 0.",
