@@ -43,13 +43,13 @@ def output_path(path: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What the batch stage found; `keys[n]` is the way in of equation n, `ids` the first of each tag."""
+    """What the batch stage found; `keys[n]` is the way in of equation n."""
 
     equations: tuple[Equation, ...]
     keys: tuple[Key, ...]
-    jaxprs: Jaxprs
+    jaxprs: Jaxprs | None
     captured: tuple[Level, ...]
-    ids: dict[tuple[int, int], int]
+    listing: Listing
 
 
 def describe(program: Program, nest: Nest, sources: Sources) -> Description:
@@ -66,9 +66,25 @@ def describe(program: Program, nest: Nest, sources: Sources) -> Description:
     printed = listing.unit(source, len(program.levels) - 1 if program.levels else None)
     nests = () if nest.jaxpr is None or not program.levels else (_print(nest.jaxpr, listing.ids, 0),)
     texts = Jaxprs(jaxpr_text(printed, listing.ids, None), nests)
-    return Description(
-        tuple(listing.found), tuple(listing.keys), texts, captured.levels(capture, listing), listing.ids
-    )
+    levels = captured.levels(capture, listing)
+    return Description(tuple(listing.found), tuple(listing.keys), texts, levels, listing)
+
+
+def describe_roots(capture: Capture, sources: Sources) -> Description:
+    """Describes calls that were each followed on their own, those of a script, one after another."""
+    count = len(capture.found)
+    seen: dict[Key, reading.Seen] = {}
+    units = [(found.unit, found.number, found.root) for found in capture.found]
+    for unit, _, root in units:
+        if unit is not None and root is not None:
+            marks = lambda number: capture.level_names(capture.levels.get(number))  # noqa: E731
+            seen |= reading.read(unit, root.jaxpr, marks, count)
+    listing = Listing(capture, count, sources, seen)
+    for unit, number, root in units:
+        if unit is not None and root is not None:
+            listing.unit(unit, number)
+    levels = captured.with_texts(captured.levels(capture, listing), capture, listing)
+    return Description(tuple(listing.found), tuple(listing.keys), None, levels, listing)
 
 
 def _marks(program: Program, capture: Capture) -> reading.Marks:
@@ -77,11 +93,13 @@ def _marks(program: Program, capture: Capture) -> reading.Marks:
     return lambda unit: [*capture.level_names(capture.levels.get(unit)), *stated]
 
 
-def with_inner_levels(program: Program, nest: Nest, found: Description) -> Jaxprs:
+def with_inner_levels(program: Program, nest: Nest, found: Description) -> Jaxprs | None:
     """Adds the texts after the inner levels, innermost first, before that of the whole nest."""
+    if found.jaxprs is None:
+        return None
     innermost = len(program.levels) - 1
     inner = tracing.after_inner_levels(program, nest)
-    texts = [_print(closed, found.ids, innermost - n) for n, closed in enumerate(inner)]
+    texts = [_print(closed, found.listing.ids, innermost - n) for n, closed in enumerate(inner)]
     return replace(found.jaxprs, levels=(*texts, *found.jaxprs.levels))
 
 

@@ -5,20 +5,39 @@ Capture, Listing ──▶ levels ──▶ Report.levels
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from explainer.analysis import axes
+from explainer.analysis import axes, internals
 from explainer.analysis.capturing import Capture, Captured
 from explainer.analysis.internals import INPUTS, OUTPUTS, Instrumented
-from explainer.analysis.listing import Listing
+from explainer.analysis.listing import Listing, jaxpr_text
 from explainer.analysis.parsing import level_letter
 from explainer.analysis.values import dtype_name
-from explainer.report import BatchedAval, Crossing, Level, Span
+from explainer.report import BatchedAval, Crossing, Jaxprs, Level, Span
 
 
 def levels(capture: Capture, listing: Listing) -> tuple[Level, ...]:
     """Describes every captured level, in the order of their first calls."""
     return tuple(_level(captured, capture, listing) for captured in capture.found)
+
+
+def with_texts(levels: Sequence[Level], capture: Capture, listing: Listing) -> tuple[Level, ...]:
+    """Adds to each level its own jaxprs: for one example, and after this level alone."""
+    texts = (_texts(found, capture, listing) for found in capture.found)
+    return tuple(replace(level, jaxpr=text) for level, text in zip(levels, texts, strict=True))
+
+
+def _texts(captured: Captured, capture: Capture, listing: Listing) -> Jaxprs | None:
+    if captured.unit is None:
+        return None
+    example = jaxpr_text(listing.print(captured.unit), listing.ids, None)
+    mapped = capture.mapped(captured)
+    if mapped is None:
+        return Jaxprs(example)
+    printed = internals.print_jaxpr(internals.without_probes(mapped))
+    return Jaxprs(example, (jaxpr_text(printed, listing.ids, captured.number),))
 
 
 def _level(captured: Captured, capture: Capture, listing: Listing) -> Level:

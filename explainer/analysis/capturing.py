@@ -103,6 +103,26 @@ class Capture:
         chain = [self.found[n - self.first] for n in self.chain(level) if n >= self.first]
         return [(_key(captured), captured.number) for captured in reversed(chain)]
 
+    def mapped(self, captured: Captured) -> ClosedJaxpr | None:
+        """Traces a level by itself: what it alone makes of its function, whatever is around it."""
+        unit, call = captured.unit, captured.call
+        if unit is None or None in captured.avals or len(call.out_dims) != len(unit.closed.jaxpr.outvars):
+            return None
+        clean = internals.without_probes(unit.closed)
+
+        def fun(shared: list[Any], mapped: list[Any]) -> list[Any]:
+            return internals.evaluate(ClosedJaxpr(clean.jaxpr, shared), mapped)
+
+        axes = (None, [call.dims[n] for n in captured.inputs])
+        outer = [self.found[n - self.first] for n in self.chain(captured.parent) if n >= self.first]
+        names = [
+            (each.call.axis_name, each.call.axis_size) for each in outer if each.call.axis_name is not None
+        ]
+        shared = [internals.aval_of(var) for var in unit.closed.jaxpr.constvars]
+        handed = [captured.avals[n] for n in captured.inputs]
+        level = jax.vmap(fun, axes, list(call.out_dims), axis_name=call.axis_name, axis_size=call.axis_size)
+        return jax.make_jaxpr(level, axis_env=names)(shared, handed)
+
     def _observe(self, call: Call) -> Any:
         captured, new = self._enter(call)
         if captured is None:

@@ -130,13 +130,18 @@ def level_letter(number: int) -> str:
     return letters[number % len(letters)]
 
 
+def compile_code(request: Request) -> types.CodeType:
+    """Compiles the user's code; raises SyntaxError."""
+    return _compile(request.code, "<code>", "exec")
+
+
 def run_code(request: Request) -> dict[str, Any]:
     """Runs the user's code and returns the names it leaves; its errors are the user's own."""
     module = types.ModuleType("user_code")
     sys.modules["user_code"] = module  # dataclasses and typing look their module up here
     namespace = module.__dict__
     namespace.update(PREDEFINED)
-    exec(_compile(request.code, "<code>", "exec"), namespace)
+    exec(compile_code(request), namespace)
     return namespace
 
 

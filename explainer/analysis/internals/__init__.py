@@ -21,6 +21,7 @@ from explainer.analysis.internals.jaxprs import Body as Body
 from explainer.analysis.internals.jaxprs import ClosedJaxpr as ClosedJaxpr
 from explainer.analysis.internals.jaxprs import Literal as Literal
 from explainer.analysis.internals.jaxprs import aval as aval
+from explainer.analysis.internals.jaxprs import aval_of as aval_of
 from explainer.analysis.internals.jaxprs import differentiated as differentiated
 from explainer.analysis.internals.jaxprs import evaluate as evaluate
 from explainer.analysis.internals.jaxprs import flatten_axes as flatten_axes

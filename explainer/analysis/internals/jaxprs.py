@@ -125,3 +125,10 @@ def aval(value: Any) -> jax.ShapeDtypeStruct:
     """Returns the shape, dtype and weak type of an array or tracer."""
     typed = jax.typeof(value)
     return jax.ShapeDtypeStruct(typed.shape, typed.dtype, weak_type=getattr(typed, "weak_type", False))
+
+
+def aval_of(var: Any) -> jax.ShapeDtypeStruct:
+    """Returns the shape, dtype and weak type of a jaxpr's variable."""
+    return jax.ShapeDtypeStruct(
+        var.aval.shape, var.aval.dtype, weak_type=getattr(var.aval, "weak_type", False)
+    )

@@ -1,0 +1,154 @@
+"""A run under way: the stages of one explanation, one after another, and the Report so far.
+
+    pipeline ─▶ Run ── steps of stages.py, scripts.py ──▶ Report
+
+A stage that fails leaves a Failure; what was found before stays.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import platform
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import jax
+import jaxlib.version
+
+from explainer.analysis import batching, capture, failures, running
+from explainer.analysis.capturing import Capture
+from explainer.analysis.parsing import Program
+from explainer.analysis.spans import Sources
+from explainer.analysis.tracing import Nest
+from explainer.report import Environment, Failure, Report, StageReport
+from explainer.spec import Request, Stage
+
+T = TypeVar("T")
+Emit = Callable[[Report], None]
+Step = Callable[["Run"], "str | None"]
+"""One stage's work; a note it returns says why it was skipped."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunLimits:
+    """What one run may take. `memory_bytes` bounds arguments, outputs and temporaries together."""
+
+    memory_bytes: int = int(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 0.8)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The steps of a kind of request in their order, and what it does once they are over.
+
+    `shown` picks, of the stages that printed, those whose prints are the user's own; `at_end` may add to
+    the Report. The stages after one of `bearable` are done although it failed.
+    """
+
+    steps: Mapping[Stage, Step]
+    shown: Callable[[Collection[Stage]], tuple[Stage, ...]]
+    at_end: Callable[[Run], None] = lambda run: None
+    bearable: tuple[Stage, ...] = ()
+
+
+class Run:
+    """One explanation under way: the Report so far, and what later stages need of earlier ones."""
+
+    def __init__(self, request: Request, plan: Plan, emit: Emit, limits: RunLimits) -> None:
+        self.plan = plan
+        self.emit = emit
+        self.limits = limits
+        self.sources = Sources(request)
+        environment = Environment(jax.__version__, jaxlib.version.__version__, platform.python_version())
+        self.report = Report(request, environment=environment)
+        self.program: Program | None = None
+        self.nest: Nest | None = None
+        self.found: batching.Description | None = None
+        self.lowered: running.Lowered | None = None
+        self.compiled: Any = None
+        self.outputs: Any = None
+        self.observed: Capture | None = None  # of a script: its calls as it ran
+        self.capture: Capture | None = None  # and as they were followed
+        self.printed: dict[Stage, str] = {}
+
+    def stage(self, name: Stage) -> bool:
+        """Does one stage; returns whether the next may follow."""
+        self.add(stages=(*self.report.stages, StageReport(name, "running")))
+        self.emit(self.report)
+        start = time.perf_counter()
+        note, error = self.attempt(name)
+        failure = None if error is None else self.failure(name, error)
+        if failure is not None and failure.stage != name:  # only lowering tells why batching failed
+            note = f"after the {failure.stage} stage failed"
+        status = "skipped" if note else "failed" if failure else "done"
+        if name == "batch" and note:
+            status = "failed"
+        done = StageReport(name, status, time.perf_counter() - start, note)
+        failure = self.report.failure or failure
+        self.add(stages=(*self.report.stages[:-1], done), failure=failure, printed=self.shown())
+        return failure is None or failure.stage in self.plan.bearable
+
+    def attempt(self, name: Stage) -> tuple[str, BaseException | None]:
+        """Does the work of one stage; returns its note and what it raised."""
+        note, raised = "", None
+        with capture.recorded() as recorder, _collector_paused(name in ("trace", "batch")):
+            try:
+                note = self.plan.steps[name](self) or ""
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001  (user code may raise anything, anywhere)
+                raised = error
+        self.printed[name] = recorder.text
+        return note, recorder.over or raised
+
+    def failure(self, name: Stage, error: BaseException) -> Failure:
+        """Explains the error of a stage; an earlier trouble with batch axes counts as the cause."""
+        if name == "lower" and self.nest is not None and self.nest.error is not None:
+            name = "batch"
+        return failures.describe(
+            failures.Scene(self.report.request, self.sources, name, error, self.program, self.nest)
+        )
+
+    def shown(self) -> str:
+        """Returns what the user's code printed, each print once: our extra traces and loops left out."""
+        return "".join(self.printed.get(name, "") for name in self.plan.shown(self.printed))
+
+    def add(self, **fields: Any) -> None:
+        """Puts fields into the Report."""
+        self.report = replace(self.report, **fields)
+
+    def finished(self) -> Report:
+        """Returns the Report with the stages that were never reached."""
+        self.plan.at_end(self)
+        done = {stage.name for stage in self.report.stages}
+        failure = self.report.failure
+        if failure is not None and failure.stage not in self.plan.bearable:
+            note = f"after the {failure.stage} stage failed"
+            left: list[Stage] = [name for name in self.plan.steps if name not in done]
+            skipped = (StageReport(name, "skipped", note=note) for name in left)
+            self.add(stages=(*self.report.stages, *skipped))
+        self.emit(self.report)
+        return self.report
+
+
+@contextlib.contextmanager
+def _collector_paused(pause: bool) -> Iterator[None]:
+    """Stops Python's cycle collector meanwhile: over JAX's many live objects it doubles a long trace."""
+    if pause and gc.isenabled():
+        gc.disable()
+        try:
+            yield
+        finally:
+            gc.enable()
+    else:
+        yield
+
+
+def needed(value: T | None) -> T:
+    """Returns what an earlier stage left; its absence is a bug of ours, not the user's."""
+    if value is None:
+        raise RuntimeError("a stage ran before the one it depends on")
+    return value
