@@ -196,14 +196,14 @@ PRODUCTS = (
     ),
     Rule(
         "conv-merged", "joined with the convolution's own axes",
-        "Only one side is mapped, so its axis is folded into the batch or channel axis that a convolution "
-        "has already, and taken apart again after it.",
+        "No level maps both sides, so a mapped axis is folded into the batch or channel axis that a "
+        "convolution has already, and taken apart again after it.",
         "jax.lax.conv_general_dilated", primitives=("conv_general_dilated",), keeps=True, emits=("reshape",),
     ),
     Rule(
         "solve-columns", "examples become columns",
-        "The matrix is shared, so the right-hand sides of all examples stand side by side and are solved "
-        "together.",
+        "Examples that share the matrix differ in the right-hand side only, so their sides stand next to each "
+        "other as columns and are solved together.",
         "jax.lax.linalg.triangular_solve", primitives=("triangular_solve",), emits=("reshape",), keeps=True,
     ),
     Rule(
