@@ -202,8 +202,8 @@ PRODUCTS = (
     ),
     Rule(
         "solve-columns", "examples become columns",
-        "Examples that share the matrix differ in the right-hand side only, so their sides stand next to each "
-        "other as columns and are solved together.",
+        "Examples that share the matrix differ in the right-hand side only, so their sides become columns of "
+        "one array and are solved together.",
         "jax.lax.linalg.triangular_solve", primitives=("triangular_solve",), emits=("reshape",), keeps=True,
     ),
     Rule(
