@@ -11,8 +11,10 @@ def explain(request: Request, until: Stage = "time") -> Report:
 
     The user's code runs here with all rights of this process; `explainer.sandbox.explain`
     runs it in an isolated child. `until` names the last stage to do. Calls from several threads take
-    turns, since stdout and stderr of the process are recorded meanwhile.
+    turns, since stdout and stderr of the process are recorded meanwhile. A process in which JAX is not
+    at work yet gets 8 virtual CPU devices, unless it has chosen a number itself.
     """
-    from explainer.analysis import pipeline  # jax is imported only when something is explained
+    from explainer.analysis import devices, pipeline  # jax is imported only when something is explained
 
+    devices.provide()
     return pipeline.explain(request, until)

@@ -35,8 +35,7 @@ _MESHES = ("make_mesh", "Mesh(", "create_device_mesh", "devices(")
 
 def provide(count: int = VIRTUAL) -> None:
     """Shows the CPU as several devices, unless a backend runs already or the process was told a number."""
-    told = jax.config.jax_num_cpu_devices >= 0 or _FLAG in os.environ.get("XLA_FLAGS", "")
-    if not told and not meshes.backend_runs():
+    if not meshes.settled() and _FLAG not in os.environ.get("XLA_FLAGS", ""):
         jax.config.update("jax_num_cpu_devices", count)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import jax
 
 from explainer.analysis import axes, internals, tracing
-from explainer.analysis.parsing import Program
+from explainer.analysis.parsing import Operand, Program
 from explainer.analysis.tracing import Nest
 from explainer.report import Device, Hlo, Memory, Timing
 
@@ -41,13 +41,21 @@ class Lowered:
 
 def lower(program: Program, nest: Nest) -> Lowered:
     """Traces and lowers `jax.jit` of the nest; static values and kept arrays are closed over."""
-    avals = [program.operands[position].aval for position in nest.traced]
+    avals = [_placed(program.operands[position]) for position in nest.traced]
     start = time.perf_counter()
     traced = jax.jit(_flat(program, nest)).trace(*avals)
     between = time.perf_counter()
     internals.refuse_leaks(traced)
     lowered = traced.lower()
     return Lowered(lowered, between - start, time.perf_counter() - between)
+
+
+def _placed(operand: Operand) -> jax.ShapeDtypeStruct:
+    """Returns the shape of an argument, and where it lies if the user put it on a device or a mesh."""
+    value, aval = operand.value, operand.aval
+    if not isinstance(value, jax.Array) or not value.committed:
+        return aval
+    return jax.ShapeDtypeStruct(aval.shape, aval.dtype, weak_type=aval.weak_type, sharding=value.sharding)
 
 
 def _flat(program: Program, nest: Nest) -> Callable[..., Any]:

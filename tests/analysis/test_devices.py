@@ -125,6 +125,17 @@ PROGRAMS = {
         "out_specs=P(None, 'j'))",
         "f32[4,6]",
     ),
+    "an argument on a device of the user's choice": request(
+        "f = jnp.sin", "jax.device_put(jnp.arange(4.), jax.devices()[3])", levels=(Vmap(),)
+    ),
+    "an argument that lies on all devices": request(
+        "f = jax.pmap(jnp.sin)", "jax.pmap(jnp.cos)(jnp.ones(4))"
+    ),
+    "a mesh of explicit axes": request(
+        "mesh = jax.make_mesh((4,), ('i',))\n"
+        "f = jax.shard_map(lambda x: lax.psum(x, 'i'), mesh=mesh, in_specs=jax.P('i'), out_specs=jax.P())",
+        "jax.device_put(jnp.arange(8.), jax.NamedSharding(mesh, jax.P('i')))",
+    ),
     "gradient of a shard_map": request(
         f"{MESH}g = jax.shard_map(lambda x: jnp.sin(x) * lax.pmean(x, 'i'), mesh=mesh, in_specs=P('i'), "
         "out_specs=P('i'))\nf = jax.grad(lambda x: g(x).sum())",
@@ -216,6 +227,7 @@ PROVIDE = (
         ("pass", {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}, "2"),
         ("jax.config.update('jax_num_cpu_devices', 5)", {}, "5"),
         ("jax.devices()", {}, "1"),
+        ("import explainer; explainer.explain(explainer.Request('x = 1'), until='parse')", {}, "8"),
     ],
 )
 def test_virtual_devices_are_provided_unless_the_process_has_its_own_number(before, variables, count):

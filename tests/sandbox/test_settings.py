@@ -16,7 +16,7 @@ def test_defaults_are_those_the_documentation_names(monkeypatch):
     for variable in re.findall(r"EXPLAINER_\w+", settings.__doc__ or ""):
         monkeypatch.delenv(variable, raising=False)
     assert Limits() == Limits(deadline_s=10, memory_mb=2048, output_kb=256, source_kb=64, answer_mb=16)
-    assert (Settings().spares, Settings().platform) == (2, "")
+    assert (Settings().spares, Settings().platform, Settings().devices) == (2, "", 8)
 
 
 @pytest.mark.parametrize(("field", "variable"), settings.VARIABLES.items())
@@ -36,13 +36,14 @@ def test_a_variable_sets_its_limit_and_an_argument_wins(field, variable, monkeyp
         ("EXPLAINER_OUTPUT_KB", "-1"),
         ("EXPLAINER_SPARES", "-1"),
         ("EXPLAINER_JOBS", "0"),
+        ("EXPLAINER_DEVICES", "0"),
         ("EXPLAINER_STRATEGY", "thread"),
     ],
 )
 def test_a_value_that_means_nothing_is_named_with_its_variable(variable, text, monkeypatch):
     monkeypatch.setenv(variable, text)
     with pytest.raises(SettingError, match=f"{variable} is '{text}': set it to"):
-        Settings() if variable in ("EXPLAINER_SPARES", "EXPLAINER_JOBS", "EXPLAINER_STRATEGY") else Limits()
+        Limits() if variable in settings.VARIABLES.values() else Settings()
 
 
 def test_a_bad_setting_is_a_report_not_a_traceback(monkeypatch):

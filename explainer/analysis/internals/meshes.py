@@ -145,6 +145,6 @@ def _parameters(fun: Any) -> tuple[str, ...] | None:
         return None
 
 
-def backend_runs() -> bool:
-    """Tells whether a JAX backend was started in this process: the devices are fixed from then on."""
-    return xla_bridge.backends_are_initialized()
+def settled() -> bool:
+    """Tells whether the number of CPU devices is fixed: a backend runs, or JAX was told a number."""
+    return xla_bridge.backends_are_initialized() or xla_bridge.num_cpu_devices.value >= 0
