@@ -22,7 +22,7 @@ Place = tuple[int, int, int, int]
 
 _MOST_VALUES = 3  # of one line; beyond that only their number is shown
 _MOST_CALLS = 12  # one inside the other
-_LONGEST_NAME = 18
+_LONGEST_NAME, _LONGEST_NARROW = 18, 12  # characters, in a wide and in a narrow editor
 _DROPPED = "_"  # the name of what nobody uses, in Python as in a jaxpr
 _Assignment = ast.Assign | ast.AnnAssign | ast.AugAssign
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -280,10 +280,12 @@ def _hint(line: int, values: Sequence[tuple[str, BatchedAval | None]], levels: S
         return Hint(line, (*_named(first), *typed(value, levels)))
     parts: list[HintPart] = []
     for n, (name, value) in enumerate(values[:_MOST_VALUES]):
-        room = "wide" if n else ""
         shown = [HintPart("…")] if value is None else _short(value, levels)
-        between = [HintPart(" · ")] if n else []
-        parts += [HintPart(p.text, p.level, room) for p in (*between, *_named(name), *shown)]
+        if n:
+            found = [HintPart(" · "), *_named(name), *shown]
+            parts += [HintPart(part.text, part.level, "wide") for part in found if part.room != "narrow"]
+        else:
+            parts += [*_named(name), *shown]
     if len(values) > _MOST_VALUES:
         parts.append(HintPart(f" · +{len(values) - _MOST_VALUES}", room="wide"))
     parts.append(HintPart(f" · +{len(values) - 1}", room="narrow"))
@@ -291,8 +293,16 @@ def _hint(line: int, values: Sequence[tuple[str, BatchedAval | None]], levels: S
 
 
 def _named(name: str) -> list[HintPart]:
-    shown = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
-    return [HintPart(f"{shown}: ")] if name else []
+    if len(name) <= _LONGEST_NARROW:
+        return [HintPart(f"{name}: ")] if name else []
+    return [
+        HintPart(f"{_cut(name, _LONGEST_NAME)}: ", room="wide"),
+        HintPart(f"{_cut(name, _LONGEST_NARROW)}: ", room="narrow"),
+    ]
+
+
+def _cut(name: str, most: int) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def _short(value: BatchedAval, levels: Sequence[Level]) -> list[HintPart]:

@@ -54,7 +54,8 @@ class Editor {
     this.timer = 0;
     this.rest = 0;
     this.links = []; // of the text in the editor: {from, to, equations, inside, ...}
-    this.pointed = null; // the link under the pointer
+    this.at = null; // where the pointer rests in the editor
+    this.pointed = null; // the link under it
     this.held = null; // the link at the caret
     this.outside = null; // id of the equation pointed at outside
     this.root = document.createElement('div');
@@ -205,6 +206,7 @@ class Editor {
     const { doc } = this.view.state;
     this.links = links.map((link) => ({ ...link, ...range(doc, link) }));
     if (this.view.hasFocus) this.hold(this.atCaret());
+    this.point(this.under());
   }
 
   // Everything that was pointed at is forgotten: the text or what is known of it has changed.
@@ -220,11 +222,13 @@ class Editor {
 
   restAt({ clientX: x, clientY: y }) {
     clearTimeout(this.rest);
-    if (this.links.length) this.rest = setTimeout(() => this.point(this.under(x, y)), REST_MS);
+    this.at = { x, y };
+    if (this.links.length) this.rest = setTimeout(() => this.point(this.under()), REST_MS);
   }
 
   leave() {
     clearTimeout(this.rest);
+    this.at = null;
     this.point(null);
   }
 
@@ -240,8 +244,9 @@ class Editor {
     this.show();
   }
 
-  under(x, y) {
-    if (!this.view.dom.isConnected) return null;
+  under() {
+    if (!this.at || !this.view.dom.isConnected) return null;
+    const { x, y } = this.at;
     const near = this.view.posAtCoords({ x, y });
     if (near === null) return null;
     for (const at of [near, near - 1]) {
@@ -540,7 +545,7 @@ const theme = EditorView.theme({
     fontSize: '12px',
     whiteSpace: 'pre',
     display: 'inline-block',
-    maxWidth: '100%',
+    maxWidth: 'calc(100% - 1.4em)',
     boxSizing: 'border-box',
     overflow: 'hidden',
     textOverflow: 'ellipsis',
@@ -553,6 +558,7 @@ const theme = EditorView.theme({
   },
   '.vx-level': { fontWeight: '700' },
   '.vx-editor[data-narrow] & .vx-hint .vx-wide, .vx-editor:not([data-narrow]) & .vx-hint .vx-narrow': { display: 'none' },
+  '.vx-editor[data-narrow] & .vx-hint': { marginLeft: '.4em', padding: '1px 5px', fontSize: '11.5px', maxWidth: 'calc(100% - .4em)' },
   '.vx-linked': { backgroundColor: tint('var(--st-primary-color)', 20), boxShadow: '0 2px 0 var(--st-primary-color)' },
   '.vx-call': { borderBottom: '2px dotted var(--st-primary-color)' },
   '.vx-editor[data-outdated] & .vx-hint, .vx-editor[data-outdated] & .cm-lint-marker': { opacity: '.4' },

@@ -87,8 +87,13 @@ def test_every_mapped_size_has_its_levels_name_and_colour():
 
 
 def test_where_there_is_little_room_a_hint_says_the_batched_type_or_the_first_value_and_how_many_more():
-    first, second = margin(body("d = x - 1", "return d, d, d")).hints
-    assert (narrow(first), narrow(second)) == ("d: f32[i:3,2]", "f32[i:3,2] · +2")
+    first, second, third = margin(body("d = x - 1", "a_very_long_name = x + 1", "return d, d, d")).hints
+    assert narrow(first) == "d: f32[i:3,2]"
+    assert (wide(second), narrow(second)) == (
+        "a_very_long_name: f32[2] in f32[i:3,2]",
+        "a_very_long…: f32[i:3,2]",
+    )
+    assert narrow(third) == "f32[i:3,2] · +2"
 
 
 def test_an_expression_is_linked_to_its_equations_and_to_those_of_what_it_called():
