@@ -371,7 +371,7 @@ function spoken({ parts, words }) {
 // Brings the first lit line of every listing into its own window; the page itself does not move.
 function reveal(ids) {
   const lit = ids.map((id) => `.pg-e${id}`).join(',');
-  for (const listing of document.querySelectorAll('.pg-listing')) {
+  for (const listing of document.querySelectorAll('.pg-diff')) {
     const line = listing.querySelector(lit);
     if (!line) continue;
     const [inner, outer] = [line.getBoundingClientRect(), listing.getBoundingClientRect()];

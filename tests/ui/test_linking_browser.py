@@ -93,7 +93,7 @@ def test_hints_fit_a_narrow_page(app_url: str, open_page: Open):
     page = open_page(app_url, width=390, height=844)
     write_code(
         page,
-        "def dist(x, y):\n    a_rather_long_name = jnp.outer(x - y, jnp.outer(x, y))\n    return x - y, x + y\n",
+        "def dist(x, y):\n    a_rather_long_name = jnp.outer(x, jnp.outer(x, y))\n    return x - y, x + y\n",
     )
     pills = code(page).locator(".vx-hint")
     expect(pills.first).to_have_text("a_rather_lo…: f32[i:3,j:2,2,4]", use_inner_text=True)
