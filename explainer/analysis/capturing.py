@@ -49,6 +49,7 @@ class Captured:
     names: tuple[str, ...] = ()
     note: str = ""
     root: Root | None = None
+    axes: list[tuple[Any, int]] = field(default_factory=list)  # the axis names bound around the call
 
 
 @dataclass(slots=True)
@@ -104,7 +105,7 @@ class Capture:
         return [(_key(captured), captured.number) for captured in reversed(chain)]
 
     def mapped(self, captured: Captured) -> ClosedJaxpr | None:
-        """Traces a level by itself: what it alone makes of its function, whatever is around it."""
+        """Traces a level by itself: what it alone makes of its function; None where that cannot be told."""
         unit, call = captured.unit, captured.call
         if unit is None or None in captured.avals or len(call.out_dims) != len(unit.closed.jaxpr.outvars):
             return None
@@ -114,14 +115,13 @@ class Capture:
             return internals.evaluate(ClosedJaxpr(clean.jaxpr, shared), mapped)
 
         axes = (None, [call.dims[n] for n in captured.inputs])
-        outer = [self.found[n - self.first] for n in self.chain(captured.parent) if n >= self.first]
-        names = [
-            (each.call.axis_name, each.call.axis_size) for each in outer if each.call.axis_name is not None
-        ]
         shared = [internals.aval_of(var) for var in unit.closed.jaxpr.constvars]
         handed = [captured.avals[n] for n in captured.inputs]
         level = jax.vmap(fun, axes, list(call.out_dims), axis_name=call.axis_name, axis_size=call.axis_size)
-        return jax.make_jaxpr(level, axis_env=names)(shared, handed)
+        try:
+            return jax.make_jaxpr(level, axis_env=captured.axes)(shared, handed)
+        except Exception:  # noqa: BLE001  (a mesh axis, say, that cannot be bound outside of its mesh)
+            return None
 
     def _observe(self, call: Call) -> Any:
         captured, new = self._enter(call)
@@ -187,7 +187,7 @@ class Capture:
 
         try:
             with internals.as_if_unnamed():
-                closed = jax.make_jaxpr(fun)(*map(internals.aval, arrays))
+                closed = jax.make_jaxpr(fun)(*map(jax.typeof, arrays))  # with what mesh axes they vary along
         except NEEDS_VALUES as error:
             captured.note = f"its equations are not shown: the function needs values ({_first_line(error)})"
             return call.mapped(leaves)
@@ -219,7 +219,8 @@ class Capture:
             return known, False
         if len(self.found) >= MOST_LEVELS:
             return None, False
-        captured = Captured(self.first + len(self.found), parent, call, avals)
+        number = self.first + len(self.found)
+        captured = Captured(number, parent, call, avals, axes=internals.named_axes())
         self.found.append(captured)
         self._groups[group] = captured
         return captured, True

@@ -3,6 +3,7 @@
     calls       calls of jax.vmap, wherever they are made
     probes      tags and probes inside jaxprs, and how they are read back
     jaxprs      the bodies of an equation, the frames that made it, running a jaxpr
+    wires       how values go through an equation and its bodies
     printing    jaxprs as JAX prints them, tagged line by line
     changes     the parameters in which two equations differ
 
@@ -44,9 +45,13 @@ from explainer.analysis.internals.probes import LevelName as LevelName
 from explainer.analysis.internals.probes import as_if_unnamed as as_if_unnamed
 from explainer.analysis.internals.probes import instrument as instrument
 from explainer.analysis.internals.probes import is_foreign as is_foreign
+from explainer.analysis.internals.probes import named_axes as named_axes
 from explainer.analysis.internals.probes import probe_p as probe_p
 from explainer.analysis.internals.probes import read as read
 from explainer.analysis.internals.probes import resolve as resolve
 from explainer.analysis.internals.probes import tag as tag
 from explainer.analysis.internals.probes import unit as unit
 from explainer.analysis.internals.probes import without_probes as without_probes
+from explainer.analysis.internals.wires import End as End
+from explainer.analysis.internals.wires import Wire as Wire
+from explainer.analysis.internals.wires import wires as wires

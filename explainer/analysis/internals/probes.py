@@ -86,6 +86,12 @@ OUTPUTS = -2
 stands."""
 
 
+def named_axes() -> list[tuple[Any, int]]:
+    """Lists the axis names that are bound now, with their sizes; those of ours left out."""
+    bound = core.get_axis_env().axis_sizes
+    return [(name, size) for name, size in bound.items() if isinstance(name, str)]
+
+
 @dataclass(slots=True)
 class Bodies:
     """All bodies of one pass over the user's code, numbered through; `jaxprs[n]` is the original one.
