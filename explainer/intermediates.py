@@ -50,7 +50,7 @@ class Disagreement:
 
     equation: int
     output: int
-    example: tuple[int, ...]  # one index per level, outermost first
+    example: tuple[int, ...]  # one index per level around the equation, outermost first
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,9 @@ class Proof:
     """The claimed batch axes checked on real values: each example's slice against its own run.
 
     `values` slices (an output of an equation, in one iteration, for one example) were compared at
-    `examples` of `of` examples; `agreed` are equal up to rounding. `undecided` ones differ by no more
-    than rounding alone moves them, so they say nothing. Where `note` is set and nothing was compared,
-    it says why.
+    `examples` of `of` examples, those of the stated function and of each captured one together.
+    `agreed` are equal up to rounding. `undecided` ones differ by no more than rounding alone moves
+    them, so they say nothing. Where `note` is set and nothing was compared, it says why.
     """
 
     values: int = 0
@@ -82,7 +82,7 @@ class Bad:
     """The first nan or the first inf in the order of execution.
 
     `inputs` says what the equation was handed already: without `kind` in it, this equation made it.
-    `example` has one index per level, `element` is the index within that example's value.
+    `example` has one index per level around the equation, `element` is the index within its value.
     """
 
     kind: Kind
@@ -93,6 +93,7 @@ class Bad:
     element: tuple[int, ...]
     inputs: tuple[Kind, ...] = ()
     reaches_results: bool = False  # an output of the run holds a nan or inf too
+    levels: tuple[int, ...] = ()  # ids of the levels that `example` has an index of
 
     @property
     def origin(self) -> bool:

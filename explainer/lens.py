@@ -217,7 +217,7 @@ def proof_words(proof: Proof) -> str:
     if proof.holds is None:
         return f"Axes not checked on values: {proof.note}" if proof.note else ""
     share = f"{proof.examples:,}" if proof.examples == proof.of else f"{proof.examples:,} of {proof.of:,}"
-    words = f"{proof.values:,} values checked at {share} example{'' if proof.examples == 1 else 's'}"
+    words = f"{proof.values:,} values checked at {share} example{'' if proof.of == 1 else 's'}"
     if proof.wrong is not None:
         return f"{words}: NOT every claimed axis holds, first at equation {proof.wrong.equation}"
     unsure = (
@@ -229,7 +229,8 @@ def proof_words(proof: Proof) -> str:
 def bad_words(report: Report, bad: Bad) -> str:
     """Returns in a sentence where the first nan or inf was made, and of what."""
     equation = next(each for each in report.equations if each.id == bad.equation)
-    names = [level.name for level in levels(report)]
+    by_id = {level.id: level.name for level in report.levels}
+    names = [by_id.get(number, "?") for number in bad.levels]
     where = ", ".join(f"{name} = {index}" for name, index in zip(names, bad.example, strict=False))
     loops = loops_around(report, equation)
     if bad.iterations and len(bad.iterations) == len(loops):

@@ -1,29 +1,26 @@
 """The first nan and the first inf: which example, which equation, and whether it made it itself.
 
-    Program, Nest, Recording ──▶ first ──▶ Bad
+    subjects, Recording ──▶ first ──▶ Bad
 
-Asked of the example's own program under plain jax.vmap, so that what batching computes only to throw
+Asked of the function of one example under plain jax.vmap, so that what batching computes only to throw
 away (the other branch of a cond, a while's finished examples) is never blamed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from math import prod
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import JaxprEqn
 
-from explainer.analysis import axes, internals, running
+from explainer.analysis import internals
 from explainer.analysis.internals import Instrumented, Key
-from explainer.analysis.parsing import Program
 from explainer.analysis.recording import Recording, compiled
 from explainer.analysis.replaying import At, Found, Replay, Spot
-from explainer.analysis.tracing import Nest
+from explainer.analysis.subjects import Subject
 from explainer.intermediates import Bad, Kind
 from explainer.report import Report
 
@@ -32,26 +29,31 @@ _KINDS: tuple[Kind, ...] = ("nan", "inf")
 
 
 def first(
-    program: Program, nest: Nest, report: Report, batched: Recording, ids: dict[Key, int]
+    subjects: Iterable[Subject], batched: Recording, ids: dict[Key, int], report: Report
 ) -> tuple[Bad, ...]:
     """Returns the first nan and the first inf, the one that comes first in front."""
-    source = nest.source
-    levels = report.levels[: len(program.levels)]
-    examples = prod(level.axis_size or 0 for level in levels)
-    if (
-        source is None
-        or not nest.traced
-        or not _suspect(batched, report, ids)
-        or examples * len(ids) * 4 > MOST_ROWS
-    ):
+    if not _suspect(batched, report, ids):
         return ()
-    collector = FirstBad(source)
-    replay = _mapped(program, nest, report, Replay(source, collector))
-    found = compiled(replay, source.closed, running.inputs(program, nest))(*running.inputs(program, nest))
+    found: list[_Found] = []
+    for subject in subjects:
+        if subject.inputs and subject.examples * len(ids) * 4 <= MOST_ROWS:
+            found += _in(subject, ids, report)
+    earliest = (min((each for each in found if each.bad.kind == kind), default=None) for kind in _KINDS)
+    return tuple(each.bad for each in sorted(each for each in earliest if each is not None))
+
+
+def _in(subject: Subject, ids: dict[Key, int], report: Report) -> Iterator[_Found]:
+    collector = FirstBad(subject.unit)
+    replay = Replay(subject.unit, collector)
+
+    def run(closed: Any, leaves: list[Any]) -> Found:
+        return subject.mapped(lambda *example: replay(closed, example))(*leaves)
+
+    found = compiled(run, subject.closed, subject.inputs)(*subject.inputs)
     rows = {spot: np.asarray(value) for spot, value in found.items() if spot.output >= 0}
-    search = _Search(rows, collector.around, ids, report, len(levels))
-    bad = [bad for kind in _KINDS for bad in [search.first(kind)] if bad is not None]
-    return tuple(bad for _, bad in sorted(bad, key=lambda pair: pair[0]))
+    search = _Search(subject, rows, collector.around, ids, report)
+    for which in range(len(_KINDS)):
+        yield from search.each(which)
 
 
 def _suspect(batched: Recording, report: Report, ids: dict[Key, int]) -> bool:
@@ -85,43 +87,25 @@ def _finite(value: np.ndarray) -> bool:
     return bool(np.isfinite(value if value.dtype.kind in "fc" else value.astype(np.float32)).all())
 
 
-def _mapped(program: Program, nest: Nest, report: Report, replay: Replay) -> Callable[..., Found]:
-    """Returns the replay under the levels of the request, all results mapped over axis 0."""
+@dataclass(frozen=True, order=True, slots=True)
+class _Found:
+    """A nan or inf, and when it comes in the order of execution."""
 
-    def run(closed: Any, leaves: tuple[Any, ...]) -> Found:
-        def one(*example: Any) -> Found:
-            return replay(closed, example)
-
-        fun: Callable[..., Found] = one
-        places = [axes.array_operands(program).index(position) for position in nest.traced]
-        for level, parsed in reversed(list(zip(report.levels, program.levels, strict=False))):
-            fun = jax.vmap(
-                fun,
-                in_axes=tuple(level.inputs[n].index for n in places),
-                axis_name=parsed.axis_name,
-                axis_size=level.axis_size,
-                spmd_axis_name=parsed.spmd_axis_name,
-            )
-        return fun(*leaves)
-
-    return run
+    when: tuple[float, ...]
+    bad: Bad = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class _Search:
     """The rows of `FirstBad` for all examples: shape (axis sizes..., 2, loops + 2)."""
 
+    subject: Subject
     rows: dict[Spot, np.ndarray]
     around: dict[Spot, At]
     ids: dict[Key, int]
     report: Report
-    levels: int
 
-    def first(self, kind: Kind) -> tuple[tuple[Any, ...], Bad] | None:
-        """Returns the earliest of one kind with its place in the order of execution."""
-        return min(self._each(_KINDS.index(kind)), key=lambda pair: pair[0], default=None)
-
-    def _each(self, which: int) -> Iterator[tuple[tuple[Any, ...], Bad]]:
+    def each(self, which: int) -> Iterator[_Found]:
         """Lists, per output, the earliest iteration, and of the examples bad there the first."""
         for spot, rows in self.rows.items():
             of_kind = rows[..., which, :]
@@ -129,9 +113,10 @@ class _Search:
             if not _reaches(self.report):  # a constant nan that a select leaves out again is nobody's fault
                 bad &= (of_kind[..., -1] >> which & 1) == 0
             places, found = np.argwhere(bad).tolist(), of_kind[bad].tolist()
-            if found:
+            if found and spot.key in self.ids:
                 row, place = min(zip(found, places, strict=True), key=lambda pair: (pair[0][:-2], pair[1]))
-                yield self._when(spot, row[:-2]), self._bad(spot, _KINDS[which], row, tuple(place))
+                row = [*self.subject.iterations, *row]
+                yield _Found(self._when(spot, row[:-2]), self._bad(spot, _KINDS[which], row, tuple(place)))
 
     def _bad(self, spot: Spot, kind: Kind, row: list[int], place: tuple[int, ...]) -> Bad:
         number = self.ids[spot.key]
@@ -139,18 +124,27 @@ class _Search:
         shape = self.report.equations[number].outputs[spot.output].shape
         where = tuple(int(n) for n in np.unravel_index(element, shape)) if shape else ()
         inputs: tuple[Kind, ...] = tuple(_KINDS[bit] for bit in range(len(_KINDS)) if held >> bit & 1)
-        return Bad(kind, number, spot.output, place, tuple(iterations), where, inputs, _reaches(self.report))
+        return Bad(
+            kind, number, spot.output, place, tuple(iterations), where, inputs, _reaches(self.report),
+            tuple(level.id for level in self.subject.levels),
+        )  # fmt: skip
 
-    def _when(self, spot: Spot, iterations: list[int]) -> tuple[Any, ...]:
+    def _when(self, spot: Spot, iterations: list[int]) -> tuple[float, ...]:
         """Returns a sort key: what runs first is smaller. A loop's own results come after its body."""
-        loops = {
-            stamp.key: (n, stamp.output) for stamp, n in zip(self.around[spot].loops, iterations, strict=True)
-        }
-        when: list[float] = []
-        for depth in range(1, len(spot.key)):
-            iteration, body = loops.get(spot.key[:depth], (0, 0))
-            when += [self.ids[spot.key[:depth]], iteration, body]  # a while's test (-2) before its body (-1)
-        return (*when, self.ids[spot.key], float("inf"))
+        own = self.around[spot].loops
+        inner = zip(own, iterations[len(iterations) - len(own) :], strict=True)
+        loops = {self.ids.get(stamp.key): (n, stamp.output) for stamp, n in inner}
+        outer = list(self.subject.iterations)[::-1]
+        when: list[float] = [self.ids[spot.key], float("inf")]
+        parent = self.report.equations[self.ids[spot.key]].parent
+        while parent is not None:
+            equation = self.report.equations[parent]
+            if parent not in loops and outer and equation.primitive in ("scan", "while"):
+                loops[parent] = (outer.pop(0), -1)
+            iteration, body = loops.get(parent, (0, 0))
+            when = [parent, iteration, body, *when]  # a while's test (-2) comes before its body (-1)
+            parent = equation.parent
+        return tuple(when)
 
 
 @dataclass(slots=True)
@@ -164,7 +158,7 @@ class FirstBad:
     source: Instrumented
     around: dict[Spot, At] = field(default_factory=dict)
 
-    def take(self, eqn: JaxprEqn, key: Key, operands: list[Any], results: list[Any], at: At) -> Found:
+    def take(self, eqn: Any, key: Key, operands: list[Any], results: list[Any], at: At) -> Found:
         if eqn.primitive is internals.probe_p or key[0][0] != self.source.root:  # not its own
             return {}
         floats = [(n, value) for n, value in enumerate(results) if _may_be_bad(value)]

@@ -17,7 +17,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.extend.core import JaxprEqn
 
 from explainer.analysis import internals, values
 from explainer.analysis.internals import ClosedJaxpr, Instrumented, Key
@@ -44,14 +43,15 @@ class Kept:
     left_out: set[Spot] = field(default_factory=set)
     cells: int = 0
 
-    def take(self, eqn: JaxprEqn, key: Key, operands: list[Any], results: list[Any], at: At) -> Found:
+    def take(self, eqn: Any, key: Key, operands: list[Any], results: list[Any], at: At) -> Found:
         if eqn.primitive is not internals.probe_p:
             return {}
         body = eqn.params["body"]
         found: Found = {}
         for (index, output), value in zip(self.source.probed[body], operands, strict=True):
             spot = Spot((*key[:-1], (body, index)), output)
-            if index >= 0 and self._wanted(spot, value, at):
+            inputs = index == internals.INPUTS and body in self.source.all.units
+            if (index >= 0 or inputs) and self._wanted(spot, value, at):
                 found[spot] = self._plain(spot, value)
         return found
 

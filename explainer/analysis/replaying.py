@@ -18,10 +18,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
 from explainer.analysis import internals
-from explainer.analysis.internals import Instrumented, Key
+from explainer.analysis.internals import ClosedJaxpr, Instrumented, Key
 
 ITERATIONS = (48, 12, 4)  # kept of a loop, of a loop inside a loop, ...; one of them is the last
 _ONE_BODY = ("jit", "pjit", "closed_call", "core_call", "remat2", "checkpoint")
@@ -46,7 +45,7 @@ Found = dict[Spot, Any]
 class Collector(Protocol):
     """Says what is taken from each equation, and how a loop's iterations are put together."""
 
-    def take(self, eqn: JaxprEqn, key: Key, operands: list[Any], results: list[Any], at: At) -> Found:
+    def take(self, eqn: Any, key: Key, operands: list[Any], results: list[Any], at: At) -> Found:
         """Returns what one equation contributes."""
         ...
 
@@ -97,13 +96,13 @@ class Replay:
         return self._run(closed.jaxpr, closed.consts, arguments, start)[1]
 
     def _run(
-        self, jaxpr: Jaxpr, consts: Sequence[Any], arguments: Sequence[Any], at: At
+        self, jaxpr: Any, consts: Sequence[Any], arguments: Sequence[Any], at: At
     ) -> tuple[list[Any], Found]:
         env: dict[Any, Any] = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *arguments], strict=True))
         found: Found = {}
 
         def value(atom: Any) -> Any:
-            return atom.val if isinstance(atom, Literal) else env[atom]
+            return atom.val if isinstance(atom, internals.Literal) else env[atom]
 
         for eqn in jaxpr.eqns:
             key = None if at.inside is None else internals.resolve(eqn, at.inside, at.bodies, self.source.all)
@@ -116,7 +115,7 @@ class Replay:
         return [value(atom) for atom in jaxpr.outvars], found
 
     def _apply(
-        self, jaxpr: Jaxpr, eqn: JaxprEqn, operands: list[Any], key: Key | None, at: At, found: Found
+        self, jaxpr: Any, eqn: Any, operands: list[Any], key: Key | None, at: At, found: Found
     ) -> list[Any]:
         name = eqn.primitive.name
         if key is None or not internals.sub_jaxprs(eqn):
@@ -250,10 +249,12 @@ class Replay:
         return {**room, **new}
 
 
-def _whole(jaxpr: Jaxpr, eqn: JaxprEqn, operands: list[Any]) -> list[Any]:
+def _whole(jaxpr: Any, eqn: Any, operands: list[Any]) -> list[Any]:
     """Runs one equation as it is."""
     given = {
-        atom: value for atom, value in zip(eqn.invars, operands, strict=True) if not isinstance(atom, Literal)
+        atom: value
+        for atom, value in zip(eqn.invars, operands, strict=True)
+        if not isinstance(atom, internals.Literal)
     }
     alone = jaxpr.replace(
         constvars=[], invars=list(given), outvars=eqn.outvars, eqns=[eqn], effects=eqn.effects

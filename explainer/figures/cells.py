@@ -48,27 +48,25 @@ class Grid:
     left_out: int = 0
 
 
-def grid(leaf: Leaf, picked: Mapping[int, int]) -> Grid:
+def grid(leaf: Leaf, picked: Mapping[int, int], columns: int = COLUMNS) -> Grid:
     """Returns the cells of a value; `picked` gives axes one index each, outermost level first.
 
     f32[3,4], {0: 1, 1: 2}  ->  one slab of 3 rows, entry (1, 2) lit, the rest of row 1 matched once
     """
     if 0 in leaf.shape or leaf.preview is None:
         return Grid((), ())
-    shown = [_shown(kept, most, picked.get(axis)) for axis, (kept, most) in enumerate(_caps(leaf))]
+    shown = [_shown(kept, most, picked.get(axis)) for axis, (kept, most) in enumerate(_caps(leaf, columns))]
     down, across = [None, None, *shown][-2:]
-    columns = _with_gaps(across or [])
+    heads = _with_gaps(across or [])
     fronts = list(itertools.product(*shown[:-2]))
     order = sorted(range(len(fronts)), key=lambda n: (-_match(fronts[n], picked), n))
     drawn = sorted(order[:SLABS])
-    slabs = tuple(
-        Slab(tuple(fronts[n]), _rows(leaf, fronts[n], down, across, columns, picked)) for n in drawn
-    )
-    return Grid(tuple(columns), slabs, len(fronts) - len(slabs))
+    slabs = tuple(Slab(tuple(fronts[n]), _rows(leaf, fronts[n], down, across, heads, picked)) for n in drawn)
+    return Grid(tuple(heads), slabs, len(fronts) - len(slabs))
 
 
-def _caps(leaf: Leaf) -> list[tuple[Sequence[int], int]]:
-    most = [SLABS] * max(len(leaf.shape) - 2, 0) + [ROWS, COLUMNS][max(2 - len(leaf.shape), 0) :]
+def _caps(leaf: Leaf, columns: int) -> list[tuple[Sequence[int], int]]:
+    most = [SLABS] * max(len(leaf.shape) - 2, 0) + [ROWS, columns][max(2 - len(leaf.shape), 0) :]
     return list(zip(leaf.kept, most, strict=True))
 
 

@@ -19,6 +19,7 @@ from explainer.ui import markup, session
 from explainer.ui.markup import Html, escape, join, tag
 
 _MOST = 150  # rows; a page with more is slow
+_OWN = 5  # columns of the example's own value, which has less room
 
 
 def view(report: Report) -> None:
@@ -52,7 +53,7 @@ def _picked(report: Report) -> tuple[Place, dict[int, int]]:
     loops = report.values.loops if report.values else ()
     picked = {loop.equation: state.iterations.get(loop.equation, loop.kept[0]) for loop in loops if loop.kept}
     kept = {loop.equation: loop.kept for loop in loops}
-    return place, {number: n if n in kept[number] else kept[number][0] for number, n in picked.items()}
+    return place, {number: min(kept[number], key=lambda each: abs(each - n)) for number, n in picked.items()}
 
 
 def _told(report: Report) -> None:
@@ -116,7 +117,7 @@ def _iteration(report: Report, loop: Loop, picked: dict[int, int]) -> None:
     st.session_state[key] = picked[loop.equation]
     primitive = next(each.primitive for each in report.equations if each.id == loop.equation)
     st.select_slider(
-        f"iteration of {primitive} (it ran {loop.count:,})",
+        f"iteration of {primitive}, {loop.count:,} in all",
         options=loop.kept,
         format_func=lambda n: f"{n}" if n < loop.count else f"{n}: only tested",
         key=key,
@@ -179,10 +180,10 @@ def _values(row: Row, place: Place, names: Sequence[str], over: bool) -> tuple[H
     """Returns the example's own value, and the value over all examples with that part lit."""
     if row.value is None:
         return (tag("div", escape(row.missing), "pg-note"),)
-    whole = _grid(cells.grid(row.value, lens.lit(row, place)), row, names)
     if row.shared:
         said = tag("div", escape("the same for all examples" if place else ""), "pg-note")
-        return tag("div", whole, "pg-lens-own"), said
+        return tag("div", _grid(cells.grid(row.value, {}, columns=_OWN), None, ()), "pg-lens-own"), said
+    whole = _grid(cells.grid(row.value, lens.lit(row, place)), row, names)
     part = lens.own(row, place)
     if part is None:
         said = tag(
@@ -190,7 +191,7 @@ def _values(row: Row, place: Place, names: Sequence[str], over: bool) -> tuple[H
         )
         return tag("div", said), tag("div", whole, "pg-lens-all")
     said = tag("div", escape("finished before: thrown away"), "pg-note") if over else ""
-    own = _grid(cells.grid(part, {}), None, ()) + said
+    own = _grid(cells.grid(part, {}, columns=_OWN), None, ()) + said
     return tag("div", own, "pg-lens-own"), tag("div", whole, "pg-lens-all")
 
 
@@ -208,6 +209,8 @@ def _grid(grid: Grid, row: Row | None, names: Sequence[str]) -> Html:
 def _slab(slab: Slab, grid: Grid, of_axis: dict[int, int], rank: int, names: Sequence[str]) -> Html:
     last = rank - 1 if slab.rows[0][0] is not None or rank > 2 else 0  # a vector's only axis lies across
     title = join((_index(index, of_axis.get(axis), names) for axis, index in enumerate(slab.index)), ", ")
+    if not of_axis.keys() & set(range(len(slab.index))):
+        title = join((escape("["), title, escape("]")))
     head = Html("")
     if grid.columns and (len(grid.columns) > 1 or last in of_axis):
         corner = tag("th", "") if slab.rows[0][0] is not None else ""
