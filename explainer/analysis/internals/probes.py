@@ -18,7 +18,7 @@ from typing import Any
 from jax._src import core, source_info_util
 from jax._src.interpreters import partial_eval
 from jax.extend.core import ClosedJaxpr as ClosedJaxpr
-from jax.extend.core import DropVar, Jaxpr, JaxprEqn, Primitive, Var
+from jax.extend.core import Jaxpr, JaxprEqn, Primitive, Var
 from jax.interpreters import ad, batching, mlir
 
 from explainer.analysis.internals.jaxprs import holds_jaxpr, map_jaxprs, sub_jaxprs, transposed
@@ -198,7 +198,7 @@ class _Instrument:
 
 
 def _has_shape(var: Var) -> bool:
-    return isinstance(var.aval, core.ShapedArray) and not isinstance(var, DropVar)
+    return isinstance(var.aval, core.ShapedArray) and not isinstance(var, core.DropVar)
 
 
 def is_foreign(eqn: JaxprEqn) -> bool:
@@ -236,7 +236,7 @@ def without_probes(closed: ClosedJaxpr) -> ClosedJaxpr:
                 probes = [eqn for eqn in value.eqns if eqn.primitive is probe_p]
                 made = value.replace(eqns=[strip(eqn) for eqn in value.eqns if eqn.primitive is not probe_p])
                 if any(probe.params["kept"] for probe in probes):
-                    made, _ = partial_eval.dce_jaxpr(made, used_outputs=True, instantiate=True)
+                    made, _ = partial_eval.dce_jaxpr(made, [True] * len(made.outvars), instantiate=True)
                 done[id(value)] = made
             return done[id(value)]
         return map_jaxprs(clean, value)
