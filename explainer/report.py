@@ -23,6 +23,7 @@ from explainer.intermediates import Values as Values
 from explainer.spec import Request, Stage
 from explainer.xray import AxesTemplate as AxesTemplate
 from explainer.xray import BatchedAval as BatchedAval
+from explainer.xray import Cause as Cause
 from explainer.xray import Change as Change
 from explainer.xray import Crossing as Crossing
 from explainer.xray import Equation as Equation
@@ -217,6 +218,7 @@ class Report:
     fixes: tuple[Fix, ...] = ()
     notes: tuple[str, ...] = field(default=())  # what the reader must know: values kept concrete, text cut
     values: Values | None = None  # of the intermediates; None: the check stage did not run
+    returned: tuple[Crossing, ...] = ()  # by the stated function, for one example: what becomes the outputs
 
     def stage(self, name: Stage) -> StageReport | None:
         """Returns the record of one stage, None if it was never reached."""

@@ -135,6 +135,28 @@ class BatchedAval:
     batch_dims: tuple[int | None, ...]
     batched_shape: tuple[int, ...]
     tracked: bool = True  # False: JAX replaced this body (a custom_vmap rule), so nothing is claimed
+    because: tuple[Cause | None, ...] = ()  # per level why it is mapped; (): by none, or not looked into
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a level maps a value: one step back on the shortest way to a leaf that the level maps.
+
+    Output `output` of equation `equation`, if that is not None; the leaf `path` of the level's inputs, if
+    that is not ""; else the way begins here. `kind` tells what links the two:
+
+    ""            it is computed from it
+    "predicate"   it decides, as the condition of a cond or while
+    "carry"       a loop hands it on to its next iteration
+    "axis_index"  the value is the example's own number
+    "rule"        JAX's rule for this primitive mapped it, though nothing that it is given is mapped
+    "unknown"     the way could not be followed
+    """
+
+    equation: int | None = None
+    output: int = 0
+    path: str = ""
+    kind: Literal["", "predicate", "carry", "axis_index", "rule", "unknown"] = ""
 
 
 @dataclass(frozen=True, slots=True)

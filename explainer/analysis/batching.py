@@ -10,14 +10,14 @@ from typing import Any
 
 import jax
 
-from explainer.analysis import axes, captured, internals, reading, tracing
+from explainer.analysis import axes, captured, internals, reading, tracing, why
 from explainer.analysis.capturing import Capture
 from explainer.analysis.internals import ClosedJaxpr, Instrumented, Key
 from explainer.analysis.listing import Listing, jaxpr_text
 from explainer.analysis.parsing import Program
 from explainer.analysis.spans import Sources
 from explainer.analysis.tracing import Nest
-from explainer.report import Equation, Jaxprs, JaxprText, Level
+from explainer.report import Crossing, Equation, Jaxprs, JaxprText, Level
 
 
 def levels(program: Program, nest: Nest) -> tuple[Level, ...]:
@@ -50,24 +50,38 @@ class Description:
     jaxprs: Jaxprs | None
     captured: tuple[Level, ...]
     listing: Listing
+    returned: tuple[Crossing, ...] = ()  # by the function under the stated levels
 
 
 def describe(program: Program, nest: Nest, sources: Sources) -> Description:
     """Lists every equation of the example, bodies and captured levels included, with the batch axes of
     its outputs; prints the program per example and for the whole nest, the id of an equation per line.
 
-    When a level failed, nothing is claimed about batch axes.
+    When a level failed on its out_axes, the axes inside the function are those with others; when it
+    failed otherwise, nothing is claimed about batch axes.
     """
     source, capture = _source(nest), nest.capture
+    batched = tracing.whatever_out_axes(program, nest) if nest.jaxpr is None else nest.jaxpr
     count = len(program.levels) + len(capture.found)
     marks = _marks(program, capture)
-    seen = {} if nest.jaxpr is None else reading.read(source, nest.jaxpr, marks, count)
+    seen = {} if batched is None else reading.read(source, batched, marks, count)
     listing = Listing(capture, count, sources, seen)
     printed = listing.unit(source, len(program.levels) - 1 if program.levels else None)
+    why.give(listing, source, [program.operands[position].path for position in nest.traced])
     nests = () if nest.jaxpr is None or not program.levels else (_print(nest.jaxpr, listing.ids, 0),)
     texts = Jaxprs(jaxpr_text(printed, listing.ids, None), nests)
     levels = captured.levels(capture, listing)
-    return Description(tuple(listing.found), tuple(listing.keys), texts, levels, listing)
+    returned = _returned(program, nest, listing)
+    return Description(tuple(listing.found), tuple(listing.keys), texts, levels, listing, returned)
+
+
+def _returned(program: Program, nest: Nest, listing: Listing) -> tuple[Crossing, ...]:
+    """Describes what the function under the stated levels returns, where every level's axis is in it."""
+    unit = _source(nest)
+    flat, _ = jax.tree_util.tree_flatten_with_path(nest.outputs[len(program.levels)])
+    key = ((unit.root, internals.OUTPUTS),)
+    values = (listing.value(unit, key, n, var) for n, var in enumerate(unit.closed.jaxpr.outvars))
+    return tuple(Crossing(output_path(path), value) for (path, _), value in zip(flat, values, strict=True))
 
 
 def describe_roots(capture: Capture, sources: Sources) -> Description:
@@ -83,6 +97,7 @@ def describe_roots(capture: Capture, sources: Sources) -> Description:
     for unit, number, root in units:
         if unit is not None and root is not None:
             listing.unit(unit, number)
+    why.give(listing)
     levels = captured.with_texts(captured.levels(capture, listing), capture, listing)
     return Description(tuple(listing.found), tuple(listing.keys), None, levels, listing)
 

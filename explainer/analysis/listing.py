@@ -5,7 +5,7 @@ units, what was read of them ──▶ Listing ──▶ Equations, the texts of
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from explainer.analysis import internals
@@ -14,7 +14,7 @@ from explainer.analysis.internals import Instrumented, Key, Printed
 from explainer.analysis.reading import Place, Seen
 from explainer.analysis.spans import Sources, Trail
 from explainer.analysis.values import dtype_name
-from explainer.report import BatchedAval, Equation, JaxprText
+from explainer.report import BatchedAval, Cause, Equation, JaxprText
 
 
 @dataclass(slots=True)
@@ -29,6 +29,7 @@ class Listing:
     keys: list[Key] = field(default_factory=list)  # of the equations found
     ids: dict[tuple[int, int], int] = field(default_factory=dict)
     printed: dict[int, Printed] = field(default_factory=dict)  # by unit
+    because: dict[tuple[Key, int], tuple[Cause | None, ...]] = field(default_factory=dict)  # by output
 
     def unit(self, unit: Instrumented, level: int | None) -> Printed:
         """Lists a unit that stands under no equation; returns it as printed."""
@@ -45,7 +46,8 @@ class Listing:
     def value(self, unit: Instrumented, key: Key, output: int, var: Any) -> BatchedAval:
         """Describes an output of an equation, or what crosses a body (its INPUTS, OUTPUTS)."""
         seen = self.seen.get(key)
-        return self.described(unit, var, seen.places.get(output) if seen else None)
+        aval = self.described(unit, var, seen.places.get(output) if seen else None)
+        return replace(aval, because=self.because.get((key, output), ()))
 
     def described(self, unit: Instrumented, var: Any, place: Place | None) -> BatchedAval:
         """Describes a value; without a place nothing is claimed of its axes."""

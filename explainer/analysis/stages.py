@@ -119,6 +119,7 @@ def _batch(run: Run) -> str:
     run.found = found = batching.describe(program, nest, run.sources)
     stated = run.report.levels[: len(program.levels)]
     run.add(equations=found.equations, jaxpr=found.jaxprs, levels=(*stated, *found.captured))
+    run.add(returned=found.returned)
     # the user's out_axes, or a program the probes cannot follow: lowering tells the two apart
     return "" if nest.error is None else "the batch axes could not be followed to the end"
 

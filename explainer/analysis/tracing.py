@@ -10,7 +10,7 @@ jaxpr, tagged and probed (`internals`), runs on in its place. What fails, fails 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -22,7 +22,7 @@ from explainer.analysis.parsing import Program
 
 Avals = tuple[jax.ShapeDtypeStruct, ...]
 
-_TRACED = "traced by the explainer"
+TRACED = "traced by the explainer"
 
 
 @dataclass(slots=True)
@@ -88,7 +88,7 @@ def _example(program: Program, nest: Nest, leaves: list[Any]) -> Any:
         return result
 
     # apart: the function of a later run must not find what was traced here, tags and probes inside
-    with internals.as_if_unnamed(), internals.apart(_TRACED), nest.capture.following():
+    with internals.as_if_unnamed(), internals.apart(TRACED), nest.capture.following():
         jaxpr, result = jax.make_jaxpr(fun, return_shape=True)(*map(internals.aval, here))
     nest.outputs[len(program.levels)] = result
     nest.source = internals.instrument(jaxpr, nest.capture.bodies)
@@ -127,6 +127,23 @@ def after_inner_levels(program: Program, nest: Nest) -> Iterator[ClosedJaxpr]:
         mapped = program.levels[k].vmap(_replayed(nest, inner, result), level_key(program, k))
         inner, result = _traced(program, nest, k, mapped)
         yield inner
+
+
+def whatever_out_axes(program: Program, nest: Nest) -> ClosedJaxpr | None:
+    """Traces a nest that failed on its out_axes as if each were 0, to see where the axes are in the function.
+
+    Only for looking: where a level puts its results changes nothing about the values inside.
+    None: it fails with those, too.
+    """
+    if nest.source is None or not program.levels:
+        return None
+    fun = _replayed(nest, nest.source.closed, nest.outputs[len(program.levels)])
+    for k in reversed(range(len(program.levels))):
+        fun = replace(program.levels[k], out_axes=0).vmap(fun, level_key(program, k))
+    try:
+        return _traced(program, nest, 0, fun)[0]
+    except Exception:  # noqa: BLE001  (whatever JAX's rules raise; the nest's own error is told)
+        return None
 
 
 def _replayed(nest: Nest, jaxpr: ClosedJaxpr, result: Any) -> Callable[..., Any]:

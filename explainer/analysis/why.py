@@ -1,0 +1,262 @@
+"""Why: for every value and each level that maps it, the value just before it that made it so.
+
+Listing: units, where each level's axis is ──▶ give ──▶ BatchedAval.because
+
+Where the axes are was read from what JAX did; only the way there is found here: from the leaves that a
+level maps, along the wires of the equations, through nothing but what that level maps. Every value is
+given the neighbour on its shortest way. What no way leads to says so.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from explainer.analysis import internals
+from explainer.analysis.internals import INPUTS, OUTPUTS, Instrumented, Key
+from explainer.analysis.listing import Listing
+from explainer.report import Cause
+
+Value = tuple[Key, int]
+"""An output of an equation, or what enters a body (INPUTS) or leaves a unit (OUTPUTS)."""
+
+_ALIAS = "alias"  # the kind of an edge between two names of one value
+
+
+def give(listing: Listing, stated: Instrumented | None = None, paths: Sequence[str] = ()) -> None:
+    """Adds to every value of a listing why each level maps it.
+
+    `stated` is the unit under the levels that the Request states, `paths` name its arguments.
+    """
+    graph = _Graph(listing)
+    for unit in listing.capture.bodies.units.values():
+        graph.unit(unit)
+    found: dict[Value, dict[int, Cause]] = {}
+    for level, starts in _starts(listing, graph, stated, paths).items():
+        for node, cause in _Spread(graph, level).causes(starts).items():
+            value = graph.values[node]
+            if value is not None:
+                found.setdefault(value, {})[level] = cause
+    listing.because = {
+        value: tuple(causes.get(level) for level in range(listing.levels)) for value, causes in found.items()
+    }
+    for equation, key in zip(listing.found, listing.keys, strict=True):
+        outputs = tuple(
+            replace(aval, because=listing.because.get((key, n), ()))
+            for n, aval in enumerate(equation.outputs)
+        )
+        listing.found[equation.id] = replace(equation, outputs=outputs)
+
+
+def _starts(
+    listing: Listing, graph: _Graph, stated: Instrumented | None, paths: Sequence[str]
+) -> dict[int, list[tuple[int, Cause]]]:
+    """Returns for every level that maps anything the leaves it maps, as they enter its function."""
+    capture = listing.capture
+    starts: dict[int, list[tuple[int, Cause]]] = {level: [] for level in graph.mapped}
+
+    def enter(unit: Instrumented, names: Sequence[str], levels: Sequence[int]) -> None:
+        first = len(unit.closed.consts)
+        for n, path in enumerate(names):
+            node = graph.numbers.get((((unit.root, INPUTS),), first + n))
+            for level in levels:
+                if node is not None and node in graph.mapped.get(level, ()):
+                    starts[level].append((node, Cause(path=path)))
+
+    if stated is not None:
+        enter(stated, paths, range(capture.first))
+    for root, level in capture.levels.items():
+        captured = capture.found[level - capture.first]
+        names = [captured.call.paths[leaf] for leaf in captured.inputs]
+        unit = capture.bodies.units[root]
+        if len(names) == len(unit.closed.jaxpr.invars):  # not for an equal call that was followed otherwise
+            enter(unit, names, [level])
+    return starts
+
+
+@dataclass(slots=True)
+class _Graph:
+    """All values of all units as nodes; an edge leads from a value to one that is made of it.
+
+    A node without a value of its own (`values` None) is batched code of a unit mapped inside: where
+    its axes are is not known, and the way leads through it.
+    """
+
+    listing: Listing
+    values: list[Value | None] = field(default_factory=list)
+    numbers: dict[Value, int] = field(default_factory=dict)
+    after: list[list[tuple[int, str, int | None]]] = field(default_factory=list)  # target, kind, unless
+    equations: dict[Key, int] = field(default_factory=dict)  # ids
+    named: dict[int, tuple[int, int]] = field(default_factory=dict)  # node -> (equation id, output)
+    mapped: dict[int, set[int]] = field(default_factory=dict)  # level -> nodes
+    known: set[int] = field(default_factory=set)  # nodes of which it is known where their axes are
+    plain: dict[int, str] = field(default_factory=dict)  # results of equations without bodies: primitive
+    aliased: set[int] = field(default_factory=set)
+    crossed: set[int] = field(default_factory=set)  # units connected with the one they were mapped in
+
+    def __post_init__(self) -> None:
+        self.equations = {key: n for n, key in enumerate(self.listing.keys)}
+
+    def unit(self, unit: Instrumented) -> None:
+        """Adds a unit's values and edges, bodies included."""
+        jaxpr = unit.closed.jaxpr
+        results = self.body(jaxpr, (), unit)[1]
+        for n, source in enumerate(results):
+            if source is not None:
+                self.edge(source, self.node((((unit.root, OUTPUTS),), n)))
+
+    def node(self, value: Value | None) -> int:
+        if value is not None and value in self.numbers:
+            return self.numbers[value]
+        node = len(self.values)
+        self.values.append(value)
+        self.after.append([])
+        if value is not None:
+            self.numbers[value] = node
+            self._place(node, *value)
+        return node
+
+    def _place(self, node: int, key: Key, output: int) -> None:
+        seen = self.listing.seen.get(key)
+        if seen is None or output not in seen.places:
+            return
+        self.known.add(node)
+        for level, dim in enumerate(seen.places[output][0]):
+            if dim is not None:
+                self.mapped.setdefault(level, set()).add(node)
+        if key in self.equations:
+            self.named[node] = (self.equations[key], output)
+
+    def edge(self, source: int, target: int, kind: str = "", unless: int | None = None) -> None:
+        self.after[source].append((target, kind, unless))
+
+    def body(self, jaxpr: Any, inside: Key, of: Instrumented | None) -> tuple[list[int], list[int | None]]:
+        """Adds a body's values; returns the nodes of what enters it and of what leaves it."""
+        number = None if of is None else _number(jaxpr, of, self.listing)
+        key = None if number is None else (*inside, (number, INPUTS))
+        env: dict[Any, int] = {}
+        for n, var in enumerate((*jaxpr.constvars, *jaxpr.invars)):
+            env[var] = self.node(None if key is None else (key, n))
+        for eqn in jaxpr.eqns:
+            if eqn.primitive is internals.probe_p:
+                self._crossing(eqn, env, of)
+            else:
+                self._equation(eqn, env, inside, of)
+        leaves = [None if isinstance(atom, internals.Literal) else env.get(atom) for atom in jaxpr.outvars]
+        return [env[var] for var in jaxpr.invars], leaves
+
+    def _equation(self, eqn: Any, env: dict[Any, int], inside: Key, of: Instrumented | None) -> None:
+        own = of if of is not None and internals.unit(eqn, self.listing.capture.bodies) is of else None
+        key = (*inside, internals.tag(eqn)) if own is not None else None
+        operands = [None if isinstance(atom, internals.Literal) else env.get(atom) for atom in eqn.invars]
+        results = [self.node(None if key is None else (key, n)) for n in range(len(eqn.outvars))]
+        env.update(zip(eqn.outvars, results, strict=True))
+        bodies = internals.sub_jaxprs(eqn)
+        if not bodies:
+            self.plain.update((node, eqn.primitive.name) for node in results)
+        inner = [self.body(body.jaxpr, key or (), own) for body in bodies]
+
+        def at(end: internals.End) -> int | None:
+            if end.place == "operand":
+                return operands[end.number]
+            if end.place == "result":
+                return results[end.number]
+            return inner[end.body][end.place == "leaves"][end.number]
+
+        for wire in internals.wires(eqn, bodies):
+            source, target = at(wire.source), at(wire.target)
+            if source is not None and target is not None:
+                self.edge(source, target, wire.kind, None if wire.unless is None else operands[wire.unless])
+
+    def _crossing(self, probe: Any, env: dict[Any, int], of: Instrumented | None) -> None:
+        """Connects a unit that was mapped here: its inputs to what they are here, its values to theirs."""
+        everything = self.listing.capture.bodies
+        body = probe.params["body"]
+        if of is None or body == of.root or body not in everything.units or body in self.crossed:
+            return  # the units around this one come later, and hold it once more
+        self.crossed.add(body)
+        for var, (index, output) in zip(probe.invars, everything.probed[body], strict=True):
+            outside = env.get(var)
+            if outside is None:
+                continue
+            inside = self.node((((body, index),), output))
+            if index == INPUTS:
+                self.edge(outside, inside)
+            elif self.values[outside] is None and outside not in self.aliased:
+                self.aliased.add(outside)
+                self.edge(inside, outside, _ALIAS)
+
+
+def _number(jaxpr: Any, of: Instrumented, listing: Listing) -> int | None:
+    """Returns the number of a body of a unit, which its probe knows; None for one without equations."""
+    owner = listing.capture.bodies.owner
+    probes = (eqn.params["body"] for eqn in reversed(jaxpr.eqns) if eqn.primitive is internals.probe_p)
+    return next((body for body in probes if owner[body] == of.root), None)
+
+
+class _Spread:
+    """One level's axis, followed from where it enters through all that it maps."""
+
+    def __init__(self, graph: _Graph, level: int) -> None:
+        self.graph = graph
+        self.mapped = graph.mapped[level]
+        self.found: dict[int, Cause] = {}
+        self.steps: dict[int, int] = {}  # equations on the shortest way to a node, its own included
+
+    def causes(self, starts: Iterable[tuple[int, Cause]]) -> dict[int, Cause]:
+        """Returns the cause of every node that the level maps."""
+        graph = self.graph
+        indices = [node for node in sorted(self.mapped) if graph.plain.get(node) == "axis_index"]
+        self._follow([*starts, *((node, Cause(kind="axis_index")) for node in indices)])
+        if not self.mapped <= self.found.keys():
+            self._follow([(node, Cause(kind="rule")) for node in self._by_rule()])
+        for node in sorted(self.mapped):
+            if node not in self.found:
+                self._follow([(node, Cause(kind="unknown"))])
+        return {node: self.found[node] for node in self.mapped}
+
+    def _follow(self, starts: Sequence[tuple[int, Cause]]) -> None:
+        """Walks on from nodes in the order of their distance, past nothing that was reached before."""
+        graph, queue = self.graph, deque[int]()
+        before, done = set(self.found), set[int]()
+        for node, cause in starts:
+            self.found[node], self.steps[node] = cause, int(node in graph.named)
+            queue.append(node)
+        while queue:
+            node = queue.popleft()
+            if node in done:
+                continue
+            done.add(node)
+            offer = Cause(*graph.named[node]) if node in graph.named else self.found[node]
+            for target, kind, unless in graph.after[node]:
+                steps = self.steps[node] + (target in graph.named)
+                if target in before or steps >= self.steps.get(target, steps + 1):
+                    continue
+                if not self._leads(target, kind, unless):
+                    continue
+                self.steps[target] = steps
+                self.found[target] = replace(offer, kind=kind) if kind not in ("", _ALIAS) else offer
+                (queue.append if target in graph.named else queue.appendleft)(target)
+
+    def _leads(self, target: int, kind: str, unless: int | None) -> bool:
+        """Tells whether the level's axis can have gone along an edge."""
+        known = self.graph.known
+        if target in known and target not in self.mapped:
+            return False
+        if target in self.graph.aliased and kind != _ALIAS:
+            return False
+        return unless is None or (unless in known and unless not in self.mapped)
+
+    def _by_rule(self) -> list[int]:
+        """Lists results that are mapped though nothing their equation is given is: by JAX's rule."""
+        graph = self.graph
+        fed = {
+            target
+            for node, edges in enumerate(graph.after)
+            if node in self.mapped or node not in graph.known
+            for target, _, _ in edges
+        }
+        rest = sorted(self.mapped - self.found.keys())
+        return [node for node in rest if node in graph.plain and node not in fed]
