@@ -212,6 +212,12 @@ def kept_words(row: Row, place: Place, names: Sequence[str]) -> str:
     return f"kept: {'; '.join(said)}" if said else ""
 
 
+def told(report: Report) -> list[str]:
+    """Lists in sentences what the values prove, and where the first nan and inf are."""
+    proof = proof_words(_values(report).proof)
+    return [*([f"{proof}."] if proof else []), *(bad_words(report, bad) for bad in _values(report).bad)]
+
+
 def proof_words(proof: Proof) -> str:
     """Returns in a sentence what the comparison with the examples' own runs found; "" without levels."""
     if proof.holds is None:

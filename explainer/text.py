@@ -63,7 +63,7 @@ def sections(report: Report) -> list[tuple[str, list[str]]]:
         ("Equations", _equations(report.equations, report.levels)),
         ("What batching made of them", _rewrites(report.equations, report.levels)),
         ("Outputs", [line for leaf in report.outputs for line in _leaf(leaf)]),
-        ("Check", [*_check(report.check), *_inside(report)]),
+        ("Check", [*_check(report.check), *lens.told(report)]),
         ("Printed by your code", report.printed.rstrip("\n").split("\n") if report.printed else []),
         ("Time", _timing(report.timing)),
         ("Memory", _memory(report.memory)),
@@ -291,16 +291,6 @@ def _check(check: Check | None) -> list[str]:
     error = "" if check.max_abs_error is None else f", largest difference {check.max_abs_error:.3g}"
     note = [check.note] if check.note else []
     return [f"{words} a plain Python loop over {share}{error}.", *note]
-
-
-def _inside(report: Report) -> list[str]:
-    """Returns what the values of the intermediates prove, and where the first nan and inf are."""
-    values = report.values
-    if values is None or report.check is None:
-        return []
-    proof = lens.proof_words(values.proof)
-    lines = [f"{proof}." if proof else "", *(lens.bad_words(report, bad) for bad in values.bad)]
-    return [line for line in lines if line]
 
 
 def _timing(timing: Timing | None) -> list[str]:
