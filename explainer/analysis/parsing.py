@@ -98,6 +98,10 @@ class Operand:
         return values.fill(self.value, self.seed) if isinstance(self.value, ShapeSpec) else self.value
 
 
+CONTEXT = "explainer"
+"""What JAX remembers, apart, of functions traced for the X-ray; each request brings new functions."""
+
+
 @dataclass(slots=True)
 class Program:
     """A request whose texts are evaluated; `operands` are the leaves of (args, kwargs) in order."""
@@ -109,6 +113,7 @@ class Program:
     tree: Any  # the tree of (args, kwargs)
     levels: tuple[ParsedLevel, ...]
     scope: Mapping[str, Any]  # the names that the user's code left
+    context: Any = CONTEXT
     _values: list[Any] | None = field(default=None)
 
     def values(self) -> list[Any]:

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from explainer.analysis import pipeline
+from explainer.analysis import internals, parsing, pipeline
 from explainer.spec import Argument, Request, Vmap
 
 Shaped = jax.ShapeDtypeStruct
@@ -36,6 +36,8 @@ def preload() -> None:
         warnings.simplefilter("ignore")
         for function, example in _warm_ups():
             jax.make_jaxpr(jax.vmap(function))(example)
+            with internals.apart(parsing.CONTEXT):  # JAX remembers apart what is traced there
+                jax.make_jaxpr(jax.vmap(function))(example)
         pipeline.explain(PAIRWISE, until="batch")
 
 

@@ -57,11 +57,13 @@ class Plan:
 class Run:
     """One explanation under way: the Report so far, and what later stages need of earlier ones."""
 
-    def __init__(self, request: Request, plan: Plan, emit: Emit, limits: RunLimits) -> None:
+    def __init__(
+        self, request: Request, plan: Plan, emit: Emit, limits: RunLimits, main: str | None = None
+    ) -> None:
         self.plan = plan
         self.emit = emit
         self.limits = limits
-        self.sources = Sources(request)
+        self.sources = Sources(request, main)
         environment = Environment(jax.__version__, jaxlib.version.__version__, platform.python_version())
         self.report = Report(request, environment=environment)
         self.program: Program | None = None
@@ -109,7 +111,9 @@ class Run:
         if name == "lower" and self.nest is not None and self.nest.error is not None:
             name = "batch"
         return failures.describe(
-            failures.Scene(self.report.request, self.sources, name, error, self.program, self.nest)
+            failures.Scene(
+                self.report.request, self.sources, name, error, self.program, self.nest, self.report
+            )
         )
 
     def shown(self) -> str:

@@ -8,9 +8,13 @@ frame that stands in one of the user's texts is the one that counts; those furth
 
 from __future__ import annotations
 
+import linecache
+import os
+import sysconfig
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from explainer.analysis import internals
@@ -38,11 +42,19 @@ class Trail:
 class Sources:
     """The user's texts by file name, and spans into them."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, main: str | None = None) -> None:
+        """Takes the texts of a request; of a live function, `main` is the file whose text is `request.code`.
+
+        The user's other files are then read when an equation leads there; their spans name the file.
+        """
         texts = {"<code>": request.code, "<function>": request.function.strip()}
         texts |= {f"<argument {a.name}>": a.value.strip() for a in request.arguments}
         texts |= {f"<{place}>": text for place, text in _level_texts(request)}
-        self._lines: Mapping[str, list[str]] = {name: text.splitlines() for name, text in texts.items()}
+        self._names = {name: name[1:-1] for name in texts}  # file name -> Span.source
+        self._lines: dict[str, list[str]] = {name[1:-1]: text.splitlines() for name, text in texts.items()}
+        self._live = main is not None
+        if main is not None:
+            self._names[main] = "code"
         mapped = texts["<function>"].splitlines()
         self._mapped = (Span(1, 0, len(mapped), len(mapped[-1]), "function"),) if mapped else ()
         # by id: hashing a code object reads all of its bytecode; `_kept` keeps the ids from being reused
@@ -65,29 +77,29 @@ class Sources:
 
     def of_sites(self, sites: Sequence[tuple[types.CodeType, int]]) -> tuple[Span, ...]:
         """Returns the user's expressions among places in running code, in the same order."""
-        own = (self._span(code, offset) for code, offset in sites if code.co_filename in self._lines)
+        own = (self._span(code, offset) for code, offset in sites if self._has(code.co_filename))
         return tuple(span for span in own if span is not None)
 
     def of_error(self, error: BaseException) -> Span | None:
         """Returns the innermost of the user's expressions that an error passed through."""
-        if isinstance(error, SyntaxError) and error.filename in self._lines and error.lineno:
+        if isinstance(error, SyntaxError) and error.filename in self._names and error.lineno:
             return self._syntax_span(error)
         found = None
         for frame in _frames(error):
-            if frame.tb_frame.f_code.co_filename in self._lines:
+            if self._has(frame.tb_frame.f_code.co_filename):
                 found = self._span(frame.tb_frame.f_code, frame.tb_lasti) or found
         return found
 
     def raised(self, error: BaseException) -> bool:
         """Tells whether the user's own code raised an error, not JAX or Python underneath it."""
         frames = list(_frames(error))
-        return bool(frames) and frames[-1].tb_frame.f_code.co_filename in self._lines
+        return bool(frames) and self._has(frames[-1].tb_frame.f_code.co_filename)
 
     def text(self, span: Span | None) -> str:
         """Returns the text a span covers, on one line."""
         if span is None:
             return ""
-        lines = self._lines[f"<{span.source}>"][span.line - 1 : span.end_line]
+        lines = self._lines[span.source][span.line - 1 : span.end_line]
         if not lines:
             return ""
         lines = [*lines]
@@ -95,9 +107,17 @@ class Sources:
         lines[0] = lines[0][span.column :]
         return " ".join(part.strip() for part in lines)
 
+    def _has(self, file: str) -> bool:
+        """Tells whether a file is one of the user's texts."""
+        if file not in self._names and self._live and _of_the_user(file):
+            name = os.path.basename(file)
+            self._names[file] = name if name not in self._lines else file
+            self._lines[self._names[file]] = [line.rstrip("\n") for line in linecache.getlines(file)]
+        return file in self._names
+
     def _made(self, eqn: Any) -> Iterator[Span]:
         for code, offset in internals.frames(eqn):
-            if code.co_filename in self._lines:
+            if self._has(code.co_filename):
                 span = self._span(code, offset)
                 if span is not None:
                     yield span
@@ -111,7 +131,7 @@ class Sources:
         traced = internals.traced_function(jaxpr)
         count, found = 0, False
         for code, offset in internals.frames(eqn):
-            users = code.co_filename in self._lines
+            users = self._has(code.co_filename)
             if found and not users:
                 return count
             if users:
@@ -134,13 +154,13 @@ class Sources:
         line, end_line, column, end_column = self._positions[id(code)][offset // 2]
         if line is None or end_line is None or column is None or end_column is None:
             return None
-        lines = self._lines[code.co_filename]
+        lines = self._lines[self._names[code.co_filename]]
         return Span(
             line,
             _characters(lines, line, column),
             end_line,
             _characters(lines, end_line, end_column),
-            code.co_filename[1:-1],
+            self._names[code.co_filename],
         )
 
     def _syntax_span(self, error: SyntaxError) -> Span:
@@ -150,6 +170,15 @@ class Sources:
         if (end_line, end_column) <= (line, column):
             end_line, end_column = line, column + 1
         return Span(line, column, end_line, end_column, (error.filename or "<code>")[1:-1])
+
+
+_NOT_THE_USERS = (sysconfig.get_path("stdlib") + os.sep, str(Path(__file__).parents[1]) + os.sep)
+
+
+def _of_the_user(file: str) -> bool:
+    """Tells a file of the user's own from Python's, a library's, ours, and from code that has no file."""
+    library = f"{os.sep}site-packages{os.sep}" in file or file.startswith(_NOT_THE_USERS)
+    return not library and bool(linecache.getlines(file))
 
 
 def _level_texts(request: Request) -> Iterator[tuple[str, str]]:

@@ -47,6 +47,11 @@ def _parse(run: Run) -> None:
     run.program = parsing.program(request, namespace, function, arguments, levels)
 
 
+def _take(run: Run) -> None:
+    """Takes a program that is there already."""
+    run.add(arguments=_arguments(needed(run.program), previews=False))
+
+
 def _arguments(program: Program, previews: bool) -> tuple[ArgumentReport, ...]:
     """Describes the arguments; with previews, the values are made."""
     described = []
@@ -238,3 +243,6 @@ NEST = Plan(
     shown=lambda done: ("parse", "lower" if "lower" in done else "trace", "run"),
     at_end=_at_end,
 )
+
+LIVE = replace(NEST, steps={**NEST.steps, "parse": _take})
+"""The same for a function that exists already, with its arguments."""

@@ -22,8 +22,6 @@ from explainer.analysis.parsing import Program
 
 Avals = tuple[jax.ShapeDtypeStruct, ...]
 
-TRACED = "traced by the explainer"
-
 
 @dataclass(slots=True)
 class Nest:
@@ -88,7 +86,7 @@ def _example(program: Program, nest: Nest, leaves: list[Any]) -> Any:
         return result
 
     # apart: the function of a later run must not find what was traced here, tags and probes inside
-    with internals.as_if_unnamed(), internals.apart(TRACED), nest.capture.following():
+    with internals.as_if_unnamed(), internals.apart(program.context), nest.capture.following():
         jaxpr, result = jax.make_jaxpr(fun, return_shape=True)(*map(internals.aval, here))
     nest.outputs[len(program.levels)] = result
     nest.source = internals.instrument(jaxpr, nest.capture.bodies)
