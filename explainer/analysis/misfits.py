@@ -15,17 +15,19 @@ from typing import Any
 import jax
 import numpy as np
 
-from explainer.analysis import axes
+from explainer import why
+from explainer.analysis import axes, internals
 from explainer.analysis.batching import output_path
 from explainer.analysis.parsing import Program
 from explainer.analysis.spans import Sources
 from explainer.analysis.tracing import Nest
 from explainer.analysis.values import dtype_name
-from explainer.report import Blame
+from explainer.report import Blame, Report
 from explainer.source import short_dtype
 from explainer.spec import Request, Stage
 
 MOST_NAMED = 12  # leaves listed in one explanation
+MOST_TOLD = 3  # outputs of which one explanation tells the way
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Scene:
     error: BaseException
     program: Program | None = None
     nest: Nest | None = None
+    report: Report | None = None  # as far as it got
 
 
 Told = tuple[str, Blame] | None
@@ -59,6 +62,8 @@ def out_axes(scene: Scene) -> Told:
     if scene.stage != "batch" or program is None or nest is None or nest.error is None or not nest.outputs:
         return None
     k = min(nest.outputs) - 1  # the innermost level that did not return
+    if told := _not_shared(scene, k):
+        return told
     result = nest.outputs[k + 1]
     flat, _ = jax.tree_util.tree_flatten_with_path(result)
     shapes = ", ".join(f"{output_path(path)} {shape(aval)}" for path, aval in flat[:MOST_NAMED])
@@ -69,6 +74,35 @@ def out_axes(scene: Scene) -> Told:
         "(the rank of that output is its last place), -1 means last, and None is only for an output that "
         "is the same for every example; a tree must have the containers of the result.",
         Blame(levels=(k,), paths=tuple(output_path(path) for path, _ in flat)),
+    )
+
+
+def _not_shared(scene: Scene, k: int) -> Told:
+    """Explains outputs whose out_axes is None though they are mapped: by what they became so."""
+    program, nest = _known(scene)
+    report = scene.report
+    if report is None:
+        return None
+    flat, tree = jax.tree_util.tree_flatten_with_path(nest.outputs[k + 1])
+    try:
+        asked = internals.flatten_axes("vmap out_axes", tree, program.levels[k].out_axes)
+    except ValueError:  # it does not fit the outputs at all
+        return None
+    shared = [output_path(path) for (path, _), axis in zip(flat, asked, strict=True) if axis is None]
+    ways = {path: steps for path in shared if (steps := why.path_of_output(report, path, k))}
+    if not ways:
+        return None
+    said = [why.sentence(report, steps, k) for steps in ways.values()]
+    left = len(said) - MOST_TOLD
+    more = f" And {left} more outputs." if left > 0 else ""
+    leaves = tuple(dict.fromkeys(steps[-1].path for steps in ways.values() if steps[-1].path))
+    names = {operand.path: operand.argument for operand in program.operands}
+    share = f", or let every example share {', '.join(leaves)} (None in in_axes)" if leaves else ""
+    return (
+        f"{_level_title(program, k)}: out_axes={program.levels[k].text.out_axes} says None, one value for "
+        f"all examples, of {', '.join(list(ways)[:MOST_NAMED])}, but every example has its own. "
+        f"{' '.join(said[:MOST_TOLD])}{more} Give it an axis (0 puts the examples in front){share}.",
+        Blame(tuple(dict.fromkeys(names[leaf] for leaf in leaves)), (*ways, *leaves), (k,)),
     )
 
 
