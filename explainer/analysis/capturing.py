@@ -150,7 +150,7 @@ class Capture:
             return self._follow(call)
         captured, new = self._enter(call)
         if captured is None or not new:
-            with internals.catching(lambda inner: inner.proceed()):
+            with internals.catching(_as_it_is):
                 return call.proceed()
         with self._inside(captured):
             out = self._root(captured, call)
@@ -172,7 +172,12 @@ class Capture:
             return list(flat)
 
         arrays = [call.leaves[n] for n in mapped]
-        closed = jax.make_jaxpr(run)(*map(internals.aval, arrays))
+        try:
+            closed = jax.make_jaxpr(run)(*map(internals.aval, arrays))
+        except NEEDS_VALUES as error:  # as for one function; or the user's own, which comes again
+            captured.note = captured.note or _needs_values(error)
+            with internals.catching(_as_it_is):
+                return call.proceed()
         concrete = not any(internals.is_tracer(value) for value in (*arrays, *closed.consts))
         captured.root = Root(closed, arrays if concrete else None)
         return internals.evaluate(internals.without_probes(closed), arrays), tuple(inferred)
@@ -189,7 +194,7 @@ class Capture:
             with internals.as_if_unnamed():
                 closed = jax.make_jaxpr(fun)(*map(jax.typeof, arrays))  # with what mesh axes they vary along
         except NEEDS_VALUES as error:
-            captured.note = f"its equations are not shown: the function needs values ({_first_line(error)})"
+            captured.note = _needs_values(error)
             return call.mapped(leaves)
         unit = internals.instrument(closed, self.bodies)
         self.levels[unit.root] = captured.number
@@ -267,8 +272,14 @@ def _shapes(avals: Sequence[jax.ShapeDtypeStruct | None]) -> tuple[Any, ...]:
     return tuple(None if aval is None else (aval.shape, aval.dtype) for aval in avals)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0]
+def _as_it_is(call: Call) -> Any:
+    return call.proceed()
+
+
+def _needs_values(error: Exception) -> str:
+    """Says why a function cannot be traced for one example, though jax.vmap may run it."""
+    said = str(error).strip().split("\n")[0]
+    return f"its equations are not shown: it computes with values where tracing has none ({said})"
 
 
 def _names(call: Call, leaves: Sequence[Any], inputs: Sequence[int], consts: Sequence[Any]) -> Iterator[str]:

@@ -86,7 +86,7 @@ class Run:
         if failure is not None and failure.stage != name:  # only lowering tells why batching failed
             note = f"after the {failure.stage} stage failed"
         status = "skipped" if note else "failed" if failure else "done"
-        if name == "batch" and note:
+        if name == "batch" and note and self.nest is not None:
             status = "failed"
         done = StageReport(name, status, time.perf_counter() - start, note)
         failure = self.report.failure or failure

@@ -30,7 +30,7 @@ def _run(run: Run) -> None:
     run.observed = observed = Capture()
     try:
         with observed.observing(), _exit_is_an_end():
-            parsing.run_code(run.report.request)
+            parsing.run_script(run.report.request)
             jax.effects_barrier()
     finally:
         run.add(levels=captured.levels(observed, _nothing_known(run, observed)), device=running.device())
@@ -60,7 +60,7 @@ def _trace(run: Run) -> str:
         return "the script made no call of jax.vmap"
     try:
         with capture.following_roots(lambda capture: len(capture.found) >= wanted), _exit_is_an_end():
-            parsing.run_code(run.report.request)
+            parsing.run_script(run.report.request)
     except Enough:
         pass
     except Exception as error:  # noqa: BLE001  (user code may raise anything)

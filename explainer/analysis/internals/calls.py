@@ -149,16 +149,17 @@ def _hooked(fun: Any, axis_data: Any, in_dims: Any, out_dim_dests: Any, sum_matc
     if handler is None or info.traced_for != "vmap" or frame.f_code.co_name != "vmap_f":
         return _batch(fun, axis_data, in_dims, out_dim_dests, sum_match=sum_match)
     names = frame.f_locals
-    made_by, sites = _origin(frame, names.get("fun", fun.f))
+    function = names.get("fun", fun.f)
+    made_by, sites = _origin(frame, function)
     if made_by is None:
         return _Caught(_unseen(_batch(fun, axis_data, in_dims, out_dim_dests, sum_match=sum_match)))
 
     def call_wrapped(*leaves: Any) -> Any:
         named = axis_data.name is not None and axis_data.name is not core.no_axis_name
         call = Call(
-            name=info.func_name,
+            name=_name(info.func_name, function),
             where=info.func_src_info or "",
-            function=names.get("fun", fun.f),
+            function=function,
             paths=tuple(info.arg_names or ()),
             leaves=leaves,
             dims=tuple(in_dims),
@@ -218,6 +219,12 @@ def _maker(caller: Any, function: Any) -> str | None:
         caller = caller.f_back
     inner_works = caller is not None and caller.f_code.co_filename.startswith(_JAX) and _of_jax(function)
     return None if inner_works else ""
+
+
+def _name(known: str, function: Any) -> str:
+    """Returns a function's name; an object that is called by its class."""
+    named = known if known != "<unknown>" else getattr(function, "__name__", None)
+    return named or type(function).__name__
 
 
 def _of_jax(function: Any) -> bool:
