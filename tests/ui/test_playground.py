@@ -224,7 +224,7 @@ def test_a_tab_is_drawn_when_it_is_opened_without_running_anything_again(page, f
     assert len(fake.requests) == 1
 
 
-TABS = ("Shapes", "X-ray", "Jaxpr", "Output", "Timing", "HLO")
+TABS = ("Shapes", "X-ray", "Lens", "Jaxpr", "Output", "Timing", "HLO")
 
 
 @pytest.mark.parametrize("until", STAGES)
