@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import prod
 from typing import Any
 
@@ -62,7 +62,11 @@ def compare_with_loop(program: Program, nest: Nest, levels: tuple[Level, ...], o
 
 def coarsest(nest: Nest) -> float:
     """Returns the rounding of the coarsest dtype in the example's program; 0 without floats."""
-    bodies = nest.source.bodies if nest.source is not None else []
+    return rounding(nest.source.bodies if nest.source is not None else [])
+
+
+def rounding(bodies: Iterable[Any]) -> float:
+    """Returns the rounding of the coarsest dtype that jaxprs compute in; 0 without floats."""
     outputs = [var for body in bodies for eqn in body.eqns for var in eqn.outvars]
     dtypes = {getattr(var.aval, "dtype", np.dtype(bool)) for var in outputs}
     return max((float(jnp.finfo(d).eps) for d in dtypes if jnp.issubdtype(d, jnp.inexact)), default=0.0)

@@ -11,16 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from explainer.analysis import checking, nonfinite, proving, running, subjects, values
 from explainer.analysis.batching import Description
-from explainer.analysis.internals import Instrumented, Key
+from explainer.analysis.capturing import Capture
+from explainer.analysis.internals import ClosedJaxpr, Instrumented, Key
 from explainer.analysis.parsing import Program
 from explainer.analysis.recording import Kept, Recording, record
 from explainer.analysis.replaying import Spot
 from explainer.analysis.subjects import Subject
 from explainer.analysis.tracing import Nest
-from explainer.intermediates import Loop, Seen, Values
+from explainer.intermediates import Loop, Proof, Seen, Values
 from explainer.report import Report
 
 MOST_ENTRIES = 4_000_000  # of all intermediates together, loops included, that one run hands out
@@ -37,31 +39,84 @@ def look(program: Program, nest: Nest, found: Description, report: Report) -> Va
     refused = _refused(report)
     if refused or nest.source is None or nest.jaxpr is None:
         return Values(note=refused or "where the batch axes are is not known")
+    whole = _Whole(nest.source, nest.jaxpr, running.inputs(program, nest), checking.coarsest(nest))
+    own = subjects.stated(program, nest, report)
+    return _looked(whole, [] if own is None else [own], nest.capture, found, report)
+
+
+def look_at_calls(capture: Capture, found: Description, report: Report) -> Values:
+    """Runs each outermost call of a script once more, on the values it saw; returns all intermediates."""
+    refused = _refused(report)
+    if refused:
+        return Values(note=refused)
+    values = Values(proof=Proof(note="no call saw values"))
+    for each in capture.found:
+        if each.unit is not None and each.root is not None and each.root.arguments is not None:
+            whole = _Whole(each.unit, each.root.jaxpr, each.root.arguments, _coarsest(each.unit))
+            values = _together(values, _looked(whole, [], capture, found, report))
+    return values
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """A batched program, the unit it was made from, and its arguments over all examples."""
+
+    source: Instrumented
+    jaxpr: ClosedJaxpr
+    arguments: list[Any]
+    rounding: float
+
+
+def _looked(
+    whole: _Whole, stated: list[Subject], capture: Capture, found: Description, report: Report
+) -> Values:
     ids = {key: number for number, key in reversed(list(enumerate(found.keys)))}
-    kept = Kept(nest.source, MOST_ENTRIES)
+    kept = Kept(whole.source, MOST_ENTRIES)
     try:
-        batched = record(nest.source, kept, nest.jaxpr, running.inputs(program, nest))
-        subjects = list(_subjects(program, nest, found, report, batched))
-        proof = proving.prove(subjects, batched, ids, report, checking.coarsest(nest))
-        bad = nonfinite.first(subjects, batched, ids, report)
+        batched = record(whole.source, kept, whole.jaxpr, whole.arguments)
+        all_of_them = [*stated, *_captured(capture, found, report, batched)]
+        proof = proving.prove(all_of_them, batched, ids, report, whole.rounding)
+        bad = nonfinite.first(all_of_them, batched, ids, report)
     except Exception as error:  # noqa: BLE001  (callbacks of the user's may raise anything)
         said = f"the program could not be run once more: {type(error).__name__}: {error}"
         return Values(note=said.split("\n")[0])
     points, hidden = _points(batched, ids, report)
-    loops = tuple(_loops(points, ids, nest.source))
+    loops = tuple(_loops(points, ids, whole.source))
     return Values(tuple(_seen(points, batched, ids, report)), loops, proof, bad, hidden + len(kept.left_out))
 
 
-def _subjects(
-    program: Program, nest: Nest, found: Description, report: Report, batched: Recording
-) -> Iterator[Subject]:
-    """Lists the stated function, then the captured ones."""
-    own = subjects.stated(program, nest, report)
-    if own is not None:
-        yield own
-    for each in nest.capture.found:
-        chain = nest.capture.chain(each.number)
+def _captured(capture: Capture, found: Description, report: Report, batched: Recording) -> Iterator[Subject]:
+    """Lists the captured functions that the program called."""
+    for each in capture.found:
+        chain = capture.chain(each.number)
         yield from subjects.captured(each, chain, report, found.listing, batched)
+
+
+def _together(one: Values, other: Values) -> Values:
+    """Returns the values of two calls, one after the other."""
+    first, second = one.proof, other.proof
+    compared = first.values + second.values
+    proof = Proof(
+        compared,
+        first.examples + second.examples,
+        first.of + second.of,
+        first.agreed + second.agreed,
+        first.undecided + second.undecided,
+        first.wrong or second.wrong,
+        "" if compared else second.note or first.note,
+    )
+    known = {bad.kind for bad in one.bad}
+    bad = (*one.bad, *(bad for bad in other.bad if bad.kind not in known))
+    left_out = one.left_out + other.left_out
+    return Values(
+        (*one.seen, *other.seen), (*one.loops, *other.loops), proof, bad, left_out, one.note or other.note
+    )
+
+
+def _coarsest(unit: Instrumented) -> float:
+    """Returns the rounding of the coarsest dtype that a unit computes in."""
+    bodies = (unit.bodies[body] for body, owner in unit.all.owner.items() if owner == unit.root)
+    return checking.rounding(bodies)
 
 
 def _refused(report: Report) -> str:

@@ -9,7 +9,10 @@ import pytest
 
 import explainer
 from explainer import lens, lessons
+from explainer.analysis import batching
 from explainer.analysis import lens as looking
+from explainer.analysis.run import Run, RunLimits
+from explainer.analysis.scripts import SCRIPT
 from explainer.report import Report
 from explainer.spec import Argument, Request, Vmap
 from tests.analysis import replay
@@ -242,3 +245,18 @@ def test_a_finished_example_of_a_while_is_told_from_one_that_goes_on():
     body = next(row for row in lens.rows(report) if row.equation and "body" in row.equation.body)
     over = [[lens.finished(report, body, (i,), {loop.equation: n}) for n in range(4)] for i in range(2)]
     assert over == [[False, True, True, True], [False] * 4]
+
+
+def test_every_call_of_a_script_is_looked_at():
+    code = "Y = jax.vmap(lambda x: jnp.log(x).sum())(jnp.array([[1., 2.], [3., -1.]]))\nZ = jax.vmap(jnp.sin)(Y)\n"
+    request = Request(code)
+    run = Run(request, SCRIPT, lambda report: None, RunLimits())
+    for name in ("parse", "run", "trace", "batch"):
+        assert run.stage(name)
+    assert run.capture is not None
+    found = batching.describe_roots(run.capture, run.sources)
+    values = looking.look_at_calls(run.capture, found, run.report)
+    assert [seen.equation for seen in values.seen] == [0, 1, 2]
+    assert values.proof.holds
+    assert values.proof.examples == 4
+    assert [(bad.kind, bad.equation, bad.example) for bad in values.bad] == [("nan", 0, (1,))]
