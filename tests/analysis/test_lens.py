@@ -248,7 +248,8 @@ def test_a_finished_example_of_a_while_is_told_from_one_that_goes_on():
 
 
 def test_every_call_of_a_script_is_looked_at():
-    code = "Y = jax.vmap(lambda x: jnp.log(x).sum())(jnp.array([[1., 2.], [3., -1.]]))\nZ = jax.vmap(jnp.sin)(Y)\n"
+    code = "Y = jax.vmap(lambda x: jnp.log(x).sum())(jnp.array([[1., 2.], [3., -1.]]))\n"
+    code += "Z = jax.vmap(jnp.sin)(Y)\n"
     request = Request(code)
     run = Run(request, SCRIPT, lambda report: None, RunLimits())
     for name in ("parse", "run", "trace", "batch"):
