@@ -144,13 +144,13 @@ class _Graph:
                 self._crossing(eqn, env, of)
             else:
                 self._equation(eqn, env, inside, of)
-        leaves = [None if isinstance(atom, internals.Literal) else env.get(atom) for atom in jaxpr.outvars]
+        leaves = [_known(env, atom) for atom in jaxpr.outvars]
         return [env[var] for var in jaxpr.invars], leaves
 
     def _equation(self, eqn: Any, env: dict[Any, int], inside: Key, of: Instrumented | None) -> None:
         own = of if of is not None and internals.unit(eqn, self.listing.capture.bodies) is of else None
         key = (*inside, internals.tag(eqn)) if own is not None else None
-        operands = [None if isinstance(atom, internals.Literal) else env.get(atom) for atom in eqn.invars]
+        operands = [_known(env, atom) for atom in eqn.invars]
         results = [self.node(None if key is None else (key, n)) for n in range(len(eqn.outvars))]
         env.update(zip(eqn.outvars, results, strict=True))
         bodies = internals.sub_jaxprs(eqn)
@@ -178,7 +178,7 @@ class _Graph:
             return  # the units around this one come later, and hold it once more
         self.crossed.add(body)
         for var, (index, output) in zip(probe.invars, everything.probed[body], strict=True):
-            outside = env.get(var)
+            outside = _known(env, var)
             if outside is None:
                 continue
             inside = self.node((((body, index),), output))
@@ -187,6 +187,10 @@ class _Graph:
             elif self.values[outside] is None and outside not in self.aliased:
                 self.aliased.add(outside)
                 self.edge(inside, outside, _ALIAS)
+
+
+def _known(env: dict[Any, int], atom: Any) -> int | None:
+    return None if isinstance(atom, internals.Literal) else env.get(atom)
 
 
 def _number(jaxpr: Any, of: Instrumented, listing: Listing) -> int | None:
