@@ -8,6 +8,7 @@ together, and said in the words of the user's code.
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -22,8 +23,8 @@ class Step:
     """One value on the way. `kind` tells how it made the one before it mapped, see `Cause`.
 
     An output of `equation`, if that is not None; else the leaf `path` of the level's inputs, or, as a first
-    step, of the outputs; else nothing but the reason `kind`. `text` is the user's expression for it, "" for
-    JAX's own code.
+    step, of the outputs; else nothing but the reason `kind`: "outside" stands for all that the report leaves
+    out. `text` is the user's expression for it, "" for JAX's own code.
     """
 
     equation: int | None
@@ -91,7 +92,11 @@ def _around(report: Report, path: str) -> tuple[Level, ...]:
 
 
 def _end(step: Step) -> str:
-    ends = {"axis_index": "each example has its own axis_index", "rule": "JAX's rule makes it so"}
+    ends = {
+        "axis_index": "each example has its own axis_index",
+        "rule": "JAX's rule makes it so",
+        "outside": "of what is outside of this call",
+    }
     return step.path or ends.get(step.kind, "of a way that could not be followed")
 
 
@@ -105,15 +110,25 @@ def _steps(report: Report, begin: Cause, level: int) -> Iterator[Step]:
 def _step(report: Report, cause: Cause) -> Step:
     if cause.equation is None:
         return Step(None, 0, cause.path, cause.kind, cause.path)
-    equation = report.equations[cause.equation]
+    equation = _equation(report, cause.equation)
+    if equation is None:
+        return Step(None, 0, "", "outside", "")
     text = " ".join(equation.source.split())
     return Step(cause.equation, cause.output, "", cause.kind, text, equation.span)
 
 
 def _aval(report: Report, cause: Cause) -> BatchedAval | None:
-    if cause.equation is None or cause.equation >= len(report.equations):
+    equation = _equation(report, cause.equation)
+    return None if equation is None else _output(equation, cause.output)
+
+
+def _equation(report: Report, number: int | None) -> Equation | None:
+    """Returns an equation by its id; None where the report leaves it out, as one about a single call does."""
+    if number is None:
         return None
-    return _output(report.equations[cause.equation], cause.output)
+    at = bisect.bisect_left(report.equations, number, key=lambda equation: equation.id)
+    found = report.equations[at : at + 1]
+    return found[0] if found and found[0].id == number else None
 
 
 def _output(equation: Equation, output: int) -> BatchedAval | None:
@@ -145,7 +160,8 @@ def _told(report: Report, steps: Sequence[Step]) -> list[Step]:
 def _silent(report: Report, step: Step, last: Step) -> bool:
     if not step.text or (step.text, step.span) == (last.text, last.span):
         return True
-    return step.equation is not None and report.equations[step.equation].primitive == "convert_element_type"
+    equation = _equation(report, step.equation)
+    return equation is not None and equation.primitive == "convert_element_type"
 
 
 def _name(step: Step) -> str:
@@ -162,6 +178,7 @@ def _because(step: Step, level: Level) -> str:
         return {
             "axis_index": f" because every example of {level.name} has its own index",
             "rule": " because JAX's rule for it makes it so, though nothing that it is given is mapped",
+            "outside": " because of what is computed outside of this call",
         }.get(step.kind, " but the way there could not be followed")
     link = {"predicate": " because it is decided by ", "carry": " because the loop hands on "}
     said = link.get(step.kind, " because ") + _name(step)

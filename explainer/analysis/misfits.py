@@ -88,20 +88,23 @@ def _not_shared(scene: Scene, k: int) -> Told:
         asked = internals.flatten_axes("vmap out_axes", tree, program.levels[k].out_axes)
     except ValueError:  # it does not fit the outputs at all
         return None
-    shared = [output_path(path) for (path, _), axis in zip(flat, asked, strict=True) if axis is None]
+    asked_none = zip(flat, asked, strict=True)
+    shared = {output_path(path): shape(aval) for (path, aval), axis in asked_none if axis is None}
     ways = {path: steps for path in shared if (steps := why.path_of_output(report, path, k))}
     if not ways:
         return None
+    listed = ", ".join(f"{path} {shared[path]}" for path in list(ways)[:MOST_NAMED])
     said = [why.sentence(report, steps, k) for steps in ways.values()]
     left = len(said) - MOST_TOLD
     more = f" And {left} more outputs." if left > 0 else ""
     leaves = tuple(dict.fromkeys(steps[-1].path for steps in ways.values() if steps[-1].path))
     names = {operand.path: operand.argument for operand in program.operands}
+    most = max(aval.ndim for path, aval in flat if output_path(path) in ways)
     share = f", or let every example share {', '.join(leaves)} (None in in_axes)" if leaves else ""
     return (
         f"{_level_title(program, k)}: out_axes={program.levels[k].text.out_axes} says None, one value for "
-        f"all examples, of {', '.join(list(ways)[:MOST_NAMED])}, but every example has its own. "
-        f"{' '.join(said[:MOST_TOLD])}{more} Give it an axis (0 puts the examples in front){share}.",
+        f"all examples, of {listed}, but every example has its own. "
+        f"{' '.join(said[:MOST_TOLD])}{more} Give it an axis, 0 to {most}{share}.",
         Blame(tuple(dict.fromkeys(names[leaf] for leaf in leaves)), (*ways, *leaves), (k,)),
     )
 

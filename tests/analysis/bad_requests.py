@@ -205,7 +205,14 @@ CASES = (
         Request(DIST, "dist", XY, (Vmap("(0, None)", out_axes="None"), Vmap("(None, 0)"))),
         "batch",
         "ValueError",
-        ("vmap over i", "out_axes=None", "out f32[4]", "0 to 1"),
+        (
+            "vmap over i",
+            "out_axes=None",
+            "out f32[4]",
+            "out is mapped by i because jnp.sqrt(",
+            "because X is mapped over its axis 0",
+            "0 to 1",
+        ),
     ),
     Case(
         "out_axes out of range",
