@@ -19,7 +19,7 @@ from explainer.ui import markup, session
 from explainer.ui.markup import Html, escape, join, tag
 
 _MOST = 150  # rows; a page with more is slow
-_OWN = 5  # columns of the example's own value, which has less room
+_OWN, _ALL = 4, 6  # columns of the example's own value, and of the value over all examples
 
 
 def view(report: Report) -> None:
@@ -183,7 +183,7 @@ def _values(row: Row, place: Place, names: Sequence[str], over: bool) -> tuple[H
     if row.shared:
         said = tag("div", escape("the same for all examples" if place else ""), "pg-note")
         return tag("div", _grid(cells.grid(row.value, {}, columns=_OWN), None, ()), "pg-lens-own"), said
-    whole = _grid(cells.grid(row.value, lens.lit(row, place)), row, names)
+    whole = _grid(cells.grid(row.value, lens.lit(row, place), columns=_ALL), row, names)
     part = lens.own(row, place)
     if part is None:
         said = tag(
