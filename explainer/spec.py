@@ -16,6 +16,9 @@ Stage = Literal["parse", "trace", "batch", "lower", "compile", "run", "check", "
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
+SCRIPT_STAGES: tuple[Stage, ...] = ("parse", "run", "trace", "batch")
+"""The steps of a script: it runs once as it is, then its calls of jax.vmap are followed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Argument:
@@ -50,3 +53,8 @@ class Request:
     arguments: tuple[Argument, ...] = ()
     levels: tuple[Vmap, ...] = ()
     wanted: str = ""
+
+    @property
+    def is_script(self) -> bool:
+        """Tells a request of code alone, which is run top to bottom."""
+        return bool(self.code.strip()) and not (self.function.strip() or self.arguments or self.levels)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from explainer.ui import address, look, tabs, work
+from explainer.ui import address, calls, look, tabs, work
 
 look.apply()
 with st.container(key="work"):
@@ -12,6 +12,7 @@ with left, st.container(key="fields", gap="xsmall"):
 address.follow()
 shown = work.explanation()
 with right:
-    work.screen(shown)
-    tabs.tabs(shown)
+    picked = calls.calls(shown)
+    work.screen(picked)
+    tabs.tabs(picked)
 work.follow(shown)

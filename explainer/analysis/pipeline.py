@@ -26,15 +26,8 @@ def explain(
     request: Request, until: Stage = "time", emit: Emit | None = None, limits: RunLimits | None = None
 ) -> Report:
     """Explains a request up to and including the stage `until`; always returns a Report."""
-    plan = SCRIPT if is_script(request) else NEST
+    plan = SCRIPT if request.is_script else NEST
     return through(Run(request, plan, emit or (lambda report: None), limits or RunLimits()), until)
-
-
-def is_script(request: Request) -> bool:
-    """Tells a request of code alone, which is run top to bottom."""
-    return bool(request.code.strip()) and not (
-        request.function.strip() or request.arguments or request.levels
-    )
 
 
 def through(run: Run, until: Stage) -> Report:

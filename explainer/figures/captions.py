@@ -131,8 +131,8 @@ class Narrator:
         words: Caption = [["restack into ", ""], *self._references(stacked, step)]
         if not stacked:
             words = [["return one copy, not stacked", ""]]
-        axes = text.shorten(loop.out_axes, 28)
-        return [*self._index(step, step.level), [" · ", ""], *words, [f"  out_axes={axes}", "m"]]
+        axes = [[f"  out_axes={text.shorten(loop.out_axes, 28)}", "m"]] if loop.out_axes else []
+        return [*self._index(step, step.level), [" · ", ""], *words, *axes]
 
     @property
     def _function(self) -> str:

@@ -128,7 +128,7 @@ class Nest:
     arguments: tuple[tuple[str, bool], ...]  # name, keyword: as they stand in the call
     notes: tuple[str, ...]
     stopped: str  # why there are no results, "" if the run did not fail
-    finished: bool  # values of the outputs are known
+    finished: bool  # values of the outputs are known, or will not be
 
     @property
     def plain(self) -> bool:
@@ -161,9 +161,9 @@ class Nest:
 
 def read(report: Report) -> Nest | None:
     """Returns what the report lets us draw, None if that is nothing."""
-    if not report.levels:
+    if not report.stated:
         return _lone_call(report)
-    chain, notes = _chain(report.levels)
+    chain, notes = _chain(report.stated)
     if not chain:
         return _stalled(report)
     own = _belongs(report, chain[0])
@@ -190,7 +190,7 @@ def _lone_call(report: Report) -> Nest | None:
 
 def _stalled(report: Report) -> Nest | None:
     """Returns the outermost level's inputs as they stand, when their mapped axes differ in size."""
-    top = next(level for level in report.levels if level.parent is None)
+    top = next(level for level in report.stated if level.parent is None)
     sizes: dict[int, str] = {}
     for leaf in top.inputs:
         if leaf.index is not None and 0 <= leaf.index < len(leaf.shape):
@@ -215,7 +215,7 @@ def _nest(
     outputs: tuple[Drawn, ...],
     notes: tuple[str, ...],
 ) -> Nest:
-    finished = bool(outputs) and all(_known(array) for array in outputs)
+    finished = bool(outputs) and (all(map(_known, outputs)) or _over(report, outputs))
     failure = None if finished else report.failure
     return Nest(
         function=function or "function",
@@ -227,6 +227,12 @@ def _nest(
         stopped=f"{failure.stage} failed with {failure.error_type}" if failure else "",
         finished=finished,
     )
+
+
+def _over(report: Report, outputs: Sequence[Drawn]) -> bool:
+    """Tells that no values will come: nobody saw the results of a call made inside jit, say."""
+    ended = bool(report.stages) and all(stage.status != "running" for stage in report.stages)
+    return ended and all(array.leaf is not None for array in outputs)
 
 
 def _belongs(report: Report, top: Level) -> bool:

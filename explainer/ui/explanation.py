@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from explainer.figures.animation import Animation, animation
+from explainer.focus import focus
+from explainer.outline import starting
 from explainer.report import Report
 from explainer.spec import Request
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A report and its picture. `finished`: nothing more will come; `cancelled`: the user stopped it."""
+    """A report and its picture. `finished`: nothing more will come; `cancelled`: the user stopped it.
+
+    `call` is the captured level that the report is about, None where it is about the whole request. The
+    picture of a request whose code makes the calls is that of the first one.
+    """
 
     request: Request
     report: Report
@@ -19,6 +25,7 @@ class Explanation:
     seconds: float
     finished: bool = True
     cancelled: bool = False
+    call: int | None = None
 
     @property
     def good(self) -> bool:
@@ -35,4 +42,4 @@ def redraw(report: Report, before: Explanation | None) -> Animation | None:
     """Draws a report, reusing the picture `before` when nothing that is drawn has changed."""
     if before is not None and drawn(before.report) == drawn(report):
         return before.picture
-    return animation(report)
+    return animation(focus(report, starting(report)))

@@ -15,7 +15,7 @@ from explainer import export, lessons, links, source
 from explainer.spec import Argument
 from explainer.ui import draft as drafts
 from explainer.ui import markup, rows, session
-from explainer.ui.draft import ArgumentRow
+from explainer.ui.draft import ArgumentRow, Draft
 from explainer.ui.editor import editor
 from explainer.ui.fields import seeded
 from explainer.ui.fills import read_fill
@@ -55,8 +55,8 @@ def examples() -> DeltaGenerator:
 def function(written: Margin) -> None:
     """Shows the code editor and the expression that is mapped."""
     state = session.current()
-    markup.heading("Function, for one example")
     draft = state.draft
+    _title(draft)
     code = editor(
         draft.code,
         key="code",
@@ -82,9 +82,27 @@ def function(written: Margin) -> None:
             for_code=written.function,
             single_line=True,
             label_visible=False,
-            placeholder="f, jax.grad(f), lambda x: ...",
+            placeholder="f, jax.grad(f), ... or nothing: a script",
         )
     state.draft = replace(state.draft, code=code, function=mapped)
+
+
+def _title(draft: Draft) -> None:
+    """Shows what the code is, and the way from a function to a script."""
+    with st.container(horizontal=True, vertical_alignment="center", key="icons-code"):
+        if draft.request().is_script:
+            markup.heading("Script", "runs top to bottom; every vmap call is listed")
+            return
+        markup.heading("Function, for one example")
+        st.button(
+            "Run as a script",
+            icon=":material/play_arrow:",
+            key="as-script",
+            type="tertiary",
+            help="Run the code top to bottom and list every vmap call that it makes. "
+            "The fields below are emptied; they can be brought back.",
+            on_click=session.run_as_script,
+        )
 
 
 def arguments(blamed: Collection[str]) -> None:
@@ -96,7 +114,9 @@ def arguments(blamed: Collection[str]) -> None:
     rows.heading("arguments", "Arguments", "", "Add an argument", drafts.add_argument)
     nothing = st.empty()
     if not state.draft.arguments:
-        nothing.html(markup.tag("div", "No arguments: the function is called with nothing.", "pg-note"))
+        script = state.draft.request().is_script
+        words = "a script makes its own arrays." if script else "the function is called with nothing."
+        nothing.html(markup.tag("div", f"No arguments: {words}", "pg-note"))
     longest = max((len(row.argument.name) for row in state.draft.arguments), default=0)
     width = min(max(_NARROWEST, _FRAME + round(longest * _LETTER)), _WIDEST)
     for row in state.draft.arguments:

@@ -59,7 +59,7 @@ def _after(report: Report) -> dict[str, JaxprText]:
     texts = report.jaxpr.levels if report.jaxpr else ()
     found = {}
     for text in texts:
-        applied = [level.name for level in reversed(report.levels) if level.id >= (text.level or 0)]
+        applied = [level.name for level in reversed(report.stated) if level.id >= (text.level or 0)]
         found[f"after vmap {', then '.join(applied)}"] = text
     return found
 

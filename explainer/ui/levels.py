@@ -40,7 +40,9 @@ def levels(blamed: Collection[int]) -> None:
     rows.heading("levels", "Axes", aside, "Add a level inside the others", drafts.add_level)
     nothing = st.empty()
     if not nest:
-        nothing.html(markup.tag("div", "No vmap: the function gets the whole arguments.", "pg-note"))
+        script = session.current().draft.request().is_script
+        words = "A script calls jax.vmap itself." if script else "The function gets the whole arguments."
+        nothing.html(markup.tag("div", f"No vmap here. {words}", "pg-note"))
     active = 0
     for place, row in enumerate(nest):
         _level(row, place, None if row.muted else active, not row.muted and active in blamed)
@@ -52,7 +54,7 @@ def learn(report: Report) -> None:
     """Takes over from a report what its levels map, for the rows whose text it has understood."""
     state = session.current()
     active = [row for row in state.draft.levels if not row.muted]
-    for row, level in zip(active, report.levels, strict=False):
+    for row, level in zip(active, report.stated, strict=False):
         if level.in_axes == row.vmap.in_axes and level.inputs:
             known = tuple(leaf.axis for leaf in level.inputs)
             state.known[row.uid, "in"] = Known(level, level.in_axes, known)
@@ -152,7 +154,7 @@ def _title(row: LevelRow, active: int | None, blamed: bool) -> markup.Html:
 def _examples(row: LevelRow, active: int) -> markup.Html:
     """Returns how many examples the level walks over, if the report on screen is about these axes."""
     latest = session.current().latest
-    level = latest.report.levels[active : active + 1] if latest and not latest.report.failure else ()
+    level = latest.report.stated[active : active + 1] if latest and not latest.report.failure else ()
     size = next((each.axis_size for each in level if each.in_axes == row.vmap.in_axes), None)
     if size is None:
         return markup.Html("")

@@ -5,13 +5,15 @@ Explanation ─▶ failure card, player, notes, status line
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explainer.figures.animation import Animation
 from explainer.figures.timing import duration
 from explainer.report import Failure, Report
-from explainer.spec import STAGES
+from explainer.spec import SCRIPT_STAGES, STAGES, Stage
 from explainer.ui import markup, player, session, words
 from explainer.ui.explanation import Explanation
 from explainer.ui.markup import Html, escape, tag
@@ -52,7 +54,7 @@ def notes(report: Report) -> None:
 
 def status(report: Report, seconds: float | None, cancelled: float | None) -> Html:
     """Returns the status line; `seconds` since the start while the run goes on."""
-    steps = tag("span", markup.join(_step(report, name, seconds) for name in STAGES), "pg-steps")
+    steps = tag("span", markup.join(_step(report, name, seconds) for name in _stages(report)), "pg-steps")
     parts = (steps, _elapsed(seconds, cancelled), _verdict(report), _device(report), _isolation(report))
     return tag("div", markup.join(parts), "pg-status")
 
@@ -72,7 +74,11 @@ def _nothing(shown: Explanation) -> Html:
     elif shown.cancelled:
         text = "Cancelled before there was anything to draw."
     else:
-        text = "There is nothing to draw for this request."
+        text = (
+            "The script makes no vmap call. Call jax.vmap in it, or name a function to map."
+            if shown.request.is_script
+            else "There is nothing to draw for this request."
+        )
     return tag("div", escape(text), "pg-empty")
 
 
@@ -111,6 +117,14 @@ def _where(failure: Failure, report: Report) -> Html:
 
 def _finding(severity: str, text: str) -> Html:
     return tag("li", escape(text), {"error": "pg-bad", "warning": "pg-warn"}.get(severity, ""))
+
+
+def _stages(report: Report) -> Sequence[Stage]:
+    """Returns the steps of a request in their order; a script has fewer, in an order of its own."""
+    if not report.request.is_script:
+        return STAGES
+    reached: list[Stage] = [stage.name for stage in report.stages]
+    return (*reached, *(name for name in SCRIPT_STAGES if name not in reached))
 
 
 def _step(report: Report, name: str, seconds: float | None) -> Html:

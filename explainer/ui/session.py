@@ -14,7 +14,7 @@ from typing import cast
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from explainer import lessons, links
+from explainer import export, lessons, links
 from explainer.axes import Axis
 from explainer.lessons import Lesson
 from explainer.report import Level
@@ -34,6 +34,14 @@ class Known:
     level: Level
     text: str
     axes: tuple[Axis, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The call that the user chose to see: its level (None: the request's own nest), its kind."""
+
+    level: int | None
+    kind: str
 
 
 @dataclass(slots=True)
@@ -56,6 +64,8 @@ class Session:
     longest: dict[str, int] = field(default_factory=dict)  # rows that each list has had at most
     advanced: set[int] = field(default_factory=set)  # uids of levels whose names and sizes are shown
     example: tuple[int, ...] | None = None  # that the lens follows, an index per level; None: not picked yet
+    call: Call | None = None  # chosen from the list of calls
+    drawn: tuple[Explanation, int, Explanation] | None = None  # one call of the first, by its level
     iterations: dict[int, int] = field(default_factory=dict)  # that the lens shows, by the loop's equation
 
 
@@ -78,7 +88,19 @@ def load(request: Request, lesson: str | None) -> None:
     if state.lesson is None or state.draft.request() != state.opened:
         state.undo, state.undo_lesson = state.draft, state.lesson
     state.draft = drafts.replaced(state.draft, request)
-    state.opened, state.lesson, state.message = request, lesson, ""
+    state.opened, state.lesson, state.message, state.call = request, lesson, "", None
+
+
+def run_as_script() -> None:
+    """Leaves only the code, which then runs top to bottom; a call that worked is written below it."""
+    state = current()
+    request, shown = state.draft.request(), state.latest
+    parsed = shown.report.stage("trace") if shown is not None and shown.request == request else None
+    code = request.code if parsed is None else export.script(request)
+    state.undo, state.undo_lesson = state.draft, state.lesson
+    state.opened = Request(code=code)
+    state.draft = drafts.replaced(state.draft, state.opened)
+    state.lesson, state.message, state.call = None, "", None
 
 
 def point_at(example: tuple[int, ...], iterations: dict[int, int]) -> None:

@@ -24,7 +24,10 @@ class View:
     title: str
     ready: Callable[[Report], bool]
     draw: Callable[[Report], None]
+    whole: bool = False  # measured for a whole request, not for one call inside it
 
+
+_WHOLE = "Made for a function with its arguments, not for one call inside a program."
 
 VIEWS = (
     View("Shapes", lambda report: bool(report.arguments or report.outputs), shapes.shapes),
@@ -32,8 +35,8 @@ VIEWS = (
     View("Lens", lambda report: report.values is not None, lens.view),
     View("Jaxpr", lambda report: report.jaxpr is not None, jaxprs.jaxprs),
     View("Output", lambda report: bool(report.outputs), outputs.outputs),
-    View("Timing", lambda report: report.timing is not None, timing.timing),
-    View("HLO", lambda report: report.hlo is not None, hlo.hlo),
+    View("Timing", lambda report: report.timing is not None, timing.timing, whole=True),
+    View("HLO", lambda report: report.hlo is not None, hlo.hlo, whole=True),
 )
 
 
@@ -51,6 +54,8 @@ def _view(view: View, shown: Explanation) -> None:
     good = session.current().good
     if view.ready(shown.report):
         view.draw(shown.report)
+    elif view.whole and (shown.call is not None or shown.request.is_script):
+        markup.show(markup.tag("p", _WHOLE, "pg-note"))
     elif not shown.finished:
         markup.show(markup.tag("p", "Not there yet: the run is still on its way.", "pg-note"))
     elif good is not None and view.ready(good.report):

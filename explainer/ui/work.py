@@ -83,8 +83,9 @@ def follow(shown: Explanation) -> None:
 
 
 def _more_to_see(drawn: Report, report: Report) -> bool:
-    """Tells when a run has reached what the page shows nothing of yet: its equations, its values."""
-    return (bool(report.equations), bool(report.outputs)) > (bool(drawn.equations), bool(drawn.outputs))
+    """Tells when a run has reached what the page shows nothing of yet: its levels, equations, values."""
+    now, before = ((bool(each.levels), bool(each.equations), bool(each.outputs)) for each in (report, drawn))
+    return now > before
 
 
 def _status(report: Report, seconds: float | None, shown: Explanation) -> None:

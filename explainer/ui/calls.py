@@ -1,0 +1,85 @@
+"""The list of vmap calls that the code made, and which of them the page shows.
+
+    Explanation ─▶ list ─▶ the Explanation of one call ─▶ picture, tabs
+
+A choice is kept as long as the call is still there, though its line may have moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import streamlit as st
+
+from explainer.focus import focus
+from explainer.outline import Row, outline, starting
+from explainer.report import Report
+from explainer.ui import markup, session
+from explainer.ui.explanation import Explanation, redraw
+from explainer.ui.session import Call
+
+_MOST_RADIOS = 16  # beyond that a menu, which can be searched
+
+
+def calls(shown: Explanation) -> Explanation:
+    """Shows the list, if there is one, and returns the explanation of the call that is picked in it."""
+    place = st.empty()
+    rows = outline(shown.report)
+    if not rows:
+        return shown
+    level = _picked(rows, shown.report)
+    with place.container(key="calls", gap="xxsmall"):
+        _list(rows, level)
+    return _focused(shown, level)
+
+
+def _picked(rows: Sequence[Row], report: Report) -> int | None:
+    """Returns the level that the user chose, as long as there is one like it; else the first to show."""
+    chosen = session.current().call
+    alike = [row.level for row in rows if chosen is not None and row.kind == chosen.kind]
+    if chosen is not None and alike:
+        return chosen.level if chosen.level in alike else alike[0]
+    return starting(report)
+
+
+def _list(rows: Sequence[Row], level: int | None) -> None:
+    by_level = {row.level: row for row in rows}
+    total = sum(row.count for row in rows if row.level is not None)
+    st.session_state["call"] = level
+    markup.heading("Calls", f"{total:,} vmap call{'' if total == 1 else 's'} in your code; one is shown")
+    field = st.radio if len(rows) <= _MOST_RADIOS else st.selectbox
+    field(
+        "Call to show",
+        list(by_level),
+        key="call",
+        format_func=lambda each: _label(by_level[each]),
+        on_change=_choose,
+        args=({each: row.kind for each, row in by_level.items()},),
+        label_visibility="collapsed",
+    )
+
+
+def _label(row: Row) -> str:
+    return "\u2003" * row.depth + markup.markdown(row.label)
+
+
+def _choose(kinds: dict[int | None, str]) -> None:
+    level = st.session_state["call"]
+    session.current().call = Call(level, kinds.get(level, ""))
+
+
+def _focused(shown: Explanation, level: int | None) -> Explanation:
+    """Returns the explanation of one call, the one drawn before if it is still that."""
+    state = session.current()
+    if level is None:
+        return shown
+    if state.drawn is not None and state.drawn[:2] == (shown, level):
+        return state.drawn[2]
+    report = focus(shown.report, level)
+    picture = shown.picture if level == starting(shown.report) else redraw(report, None)
+    one = replace(shown, report=report, picture=picture, call=level)
+    state.drawn = shown, level, one
+    if state.good is shown:
+        state.good = one
+    return one
