@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from jax._src import core
+from jax.extend.core import ClosedJaxpr, Jaxpr, Var
 
-from explainer.analysis.internals.probes import MARK, ClosedJaxpr
+from explainer.analysis.internals.jaxprs import sub_jaxprs
+from explainer.analysis.internals.probes import MARK
 
 _TAG = re.compile(rf"{MARK}(\d+)\.(\d+)")
 _ANNOTATION = re.compile(r"\s*# \[[^\n]*\]$")
@@ -30,30 +33,39 @@ class Printed:
         return atom.pretty_print(self.context)
 
 
-class _Context(core.JaxprPpContext):
-    """JAX's own printing context; JAX makes it inside, so the last one made is kept for its names."""
-
-    made: list[core.JaxprPpContext] = []
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.made.append(self)
-
-
 def print_jaxpr(closed: ClosedJaxpr) -> Printed:
     """Prints a tagged jaxpr; the tags are read off JAX's own name stack annotations and removed."""
+    made: list[core.JaxprPpContext] = []  # JAX makes it inside: kept for its names
+
+    def context(*names: Any) -> core.JaxprPpContext:
+        made.append(original(*names))
+        if not names:  # JAX 0.9 marks in the jaxpr what nobody uses, but a probe did
+            made[-1].var_names.update(dict.fromkeys(_unused(closed.jaxpr, set()), "_"))
+        return made[-1]
+
     with _printing:
-        original, core.JaxprPpContext = core.JaxprPpContext, _Context
+        original, core.JaxprPpContext = core.JaxprPpContext, context
         try:
             annotated = closed.pretty_print(use_color=False, name_stack=True)
         finally:
             core.JaxprPpContext = original
-        context = _Context.made.pop(0)
-        _Context.made.clear()
     lines: list[str] = []
     tags: list[tuple[int, int] | None] = []
     for line in annotated.split("\n"):
         found = _TAG.findall(line)
         tags.append((int(found[-1][0]), int(found[-1][1])) if found else None)
         lines.append(_ANNOTATION.sub("", line))
-    return Printed("\n".join(lines), tuple(tags), context)
+    return Printed("\n".join(lines), tuple(tags), made[0])
+
+
+def _unused(jaxpr: Jaxpr, seen: set[int]) -> Iterator[Var]:
+    """Lists the results that no later equation and no output uses, bodies included, each body once."""
+    if id(jaxpr) in seen:
+        return
+    seen.add(id(jaxpr))
+    used = {atom for atom in jaxpr.outvars if isinstance(atom, Var)}
+    for eqn in reversed(jaxpr.eqns):
+        yield from (var for var in eqn.outvars if var not in used)
+        used.update(atom for atom in eqn.invars if isinstance(atom, Var))
+        for body in sub_jaxprs(eqn):
+            yield from _unused(body.jaxpr, seen)

@@ -158,9 +158,10 @@ class _Instrument:
                 continue
             if eqn.primitive is probe_p:
                 continue
-            results = enumerate(eqn.outvars)
-            probed += [(var, (n, m)) for m, var in results if _has_shape(var)]
-            new = eqn.replace(params=self.params(eqn, backward), source_info=_tag(eqn, number, n))
+            results = [_kept(var) for var in eqn.outvars]
+            probed += [(var, (n, m)) for m, var in enumerate(results) if _has_shape(var)]
+            params, source = self.params(eqn, backward), _tag(eqn, number, n)
+            new = eqn.replace(outvars=results, params=params, source_info=source)
             inside = frozenset(self.numbers[id(body.jaxpr)] for body in sub_jaxprs(new))
             if inside:
                 self.bodies.children[number, n] = inside
@@ -198,27 +199,39 @@ class _Instrument:
 
 
 def _has_shape(var: Var) -> bool:
-    return isinstance(var.aval, core.ShapedArray) and not isinstance(var, core.DropVar)
+    return isinstance(var.aval, core.ShapedArray)
+
+
+def _kept(var: Var) -> Var:
+    """Returns a variable to look at: JAX 0.9 leaves none where nobody uses a result."""
+    return core.Var(var.aval) if isinstance(var, core.DropVar) else var
 
 
 def is_foreign(eqn: JaxprEqn) -> bool:
     """Tells an equation that batching emitted for a unit mapped inside, or that unit's probe.
 
-    What grad made of such a unit on the way back is not its own any more.
+    What grad made of such a unit on the way back is not its own any more; a unit that is itself a way
+    back, as in jacrev, keeps its equations.
     """
     if eqn.primitive is probe_p:
         return True
-    return bool(_tags(eqn)) and not transposed(eqn)
+    marks = [part.name for part in eqn.source_info.name_stack.stack if part.name.startswith(MARK)]
+    return bool(marks) and _transposes(eqn) <= int(marks[-1].split(".")[2])
 
 
 def _tag(eqn: JaxprEqn, body: int, index: int) -> Any:
-    stack = eqn.source_info.name_stack.extend(f"{MARK}{body}.{index}")
+    stack = eqn.source_info.name_stack.extend(f"{MARK}{body}.{index}.{_transposes(eqn)}")
     return eqn.source_info.replace(name_stack=stack)
+
+
+def _transposes(eqn: JaxprEqn) -> int:
+    """Counts the backward passes that an equation was made by."""
+    return sum(part.name == "transpose" for part in eqn.source_info.name_stack.stack)
 
 
 def _probe(body: int, index: int, operands: list[Var]) -> JaxprEqn:
     info = source_info_util.new_source_info()
-    info = info.replace(name_stack=info.name_stack.extend(f"{MARK}{body}.{index}"))
+    info = info.replace(name_stack=info.name_stack.extend(f"{MARK}{body}.{index}.0"))
     return core.new_jaxpr_eqn(
         operands, [], probe_p, {"body": body, "seen": (), "kept": False}, set(), source_info=info
     )
@@ -288,7 +301,7 @@ def _tags(eqn: JaxprEqn) -> list[tuple[int, int]]:
     for part in eqn.source_info.name_stack.stack:
         name = part.name
         if name.startswith(MARK):
-            body, index = name[1:].split(".")
+            body, index, _ = name[1:].split(".")
             tags.append((int(body), int(index)))
     return tags
 
