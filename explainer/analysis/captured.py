@@ -23,6 +23,14 @@ def levels(capture: Capture, listing: Listing) -> tuple[Level, ...]:
     return tuple(_level(captured, capture, listing) for captured in capture.found)
 
 
+def with_values(levels: Sequence[Level], capture: Capture, listing: Listing) -> tuple[Level, ...]:
+    """Adds to each level the values that cross it, as far as the listing has come to know them."""
+    return tuple(
+        replace(level, enters=_enters(found, listing), leaves=_leaves(found, listing))
+        for level, found in zip(levels, capture.found, strict=True)
+    )
+
+
 def with_texts(levels: Sequence[Level], capture: Capture, listing: Listing) -> tuple[Level, ...]:
     """Adds to each level its own jaxprs: for one example, and after this level alone."""
     texts = (_texts(found, capture, listing) for found in capture.found)
@@ -88,19 +96,19 @@ def _enters(captured: Captured, listing: Listing) -> tuple[Crossing, ...]:
     if unit is None:
         return ()
     consts = len(unit.closed.consts)
-    mapped = {leaf: _input(listing, unit, consts + n) for n, leaf in enumerate(captured.inputs)}
-    closed = {name: _input(listing, unit, n) for n, name in enumerate(captured.names)}
+    mapped = {leaf: consts + n for n, leaf in enumerate(captured.inputs)}
+    closed = {name: n for n, name in enumerate(captured.names)}
     crossings = []
     for n, aval in enumerate(captured.avals):
         path = captured.call.paths[n]
         if n in mapped:
-            crossings.append(Crossing(path, mapped[n]))
+            crossings.append(_input(listing, unit, mapped[n], path))
         elif path in closed:
-            crossings.append(Crossing(path, closed.pop(path)))
+            crossings.append(_input(listing, unit, closed.pop(path), path))
         elif aval is not None:
             crossings.append(Crossing(path, _unmapped(path, aval, listing.levels)))
-    unnamed = [Crossing(name, value, shared=True) for name, value in closed.items() if name]
-    return (*crossings, *unnamed)
+    around = (_input(listing, unit, n, name) for name, n in closed.items() if name)
+    return (*crossings, *(replace(each, shared=True) for each in around))
 
 
 def _unmapped(path: str, aval: Any, levels: int) -> BatchedAval:
@@ -109,17 +117,21 @@ def _unmapped(path: str, aval: Any, levels: int) -> BatchedAval:
     return BatchedAval(path, dtype_name(aval.dtype), shape, (None,) * levels, shape)
 
 
-def _input(listing: Listing, unit: Instrumented, number: int) -> BatchedAval:
+def _input(listing: Listing, unit: Instrumented, number: int, path: str) -> Crossing:
     jaxpr = unit.closed.jaxpr
-    var = (*jaxpr.constvars, *jaxpr.invars)[number]
-    return listing.value(unit, ((unit.root, INPUTS),), number, var)
+    return _crossing(listing, unit, INPUTS, number, (*jaxpr.constvars, *jaxpr.invars)[number], path)
 
 
 def _leaves(captured: Captured, listing: Listing) -> tuple[Crossing, ...]:
     unit = captured.unit
     if unit is None:
         return ()
-    results = enumerate(unit.closed.jaxpr.outvars)
-    values = [listing.value(unit, ((unit.root, OUTPUTS),), n, var) for n, var in results]
-    paths = _out_paths(captured)
-    return tuple(Crossing(path, value) for path, value in zip(paths, values, strict=False))
+    results = zip(_out_paths(captured), unit.closed.jaxpr.outvars, strict=False)
+    return tuple(_crossing(listing, unit, OUTPUTS, n, var, path) for n, (path, var) in enumerate(results))
+
+
+def _crossing(listing: Listing, unit: Instrumented, where: int, number: int, var: Any, path: str) -> Crossing:
+    key = ((unit.root, where),)
+    value = listing.values.get((key, number))
+    aval = listing.value(unit, key, number, var)
+    return Crossing(path, aval, value=None if value is None else replace(value, path=path))

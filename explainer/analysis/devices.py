@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 
 import jax
 
-from explainer.analysis import axes, capture, parsing
+from explainer.analysis import axes, parsing, printed
 from explainer.analysis.internals import meshes
 from explainer.analysis.internals.meshes import Part, Spread
 from explainer.analysis.misfits import Scene, Told
@@ -98,7 +98,7 @@ def bound_names(scene: Scene) -> list[str]:
 @contextlib.contextmanager
 def _called_again(scene: Scene) -> Iterator[list[Spread]]:
     """Makes the failing call again, by shapes only, and hands out what was spread over devices on its way."""
-    with meshes.watched() as calls, capture.dropped(), contextlib.suppress(Exception):  # it fails as before
+    with meshes.watched() as calls, printed.dropped(), contextlib.suppress(Exception):  # it fails as before
         if scene.program is None:
             parsing.run_code(scene.request)
         else:

@@ -16,7 +16,7 @@ from typing import Any
 from explainer.analysis import checking, nonfinite, proving, running, subjects, values
 from explainer.analysis.batching import Description
 from explainer.analysis.capturing import Capture
-from explainer.analysis.internals import ClosedJaxpr, Instrumented, Key
+from explainer.analysis.internals import INPUTS, OUTPUTS, ClosedJaxpr, Instrumented, Key
 from explainer.analysis.parsing import Program
 from explainer.analysis.recording import Kept, Recording, record
 from explainer.analysis.replaying import Spot
@@ -30,6 +30,7 @@ MOST_EQUATIONS = 1500
 SLOW = 4.0  # seconds to compile and run the plain program; with all its values handed out it takes longer
 SHOWN_ENTRIES = 40_000  # of all previews together
 SHOWN_VALUES = 4000
+CROSSING_ENTRIES = 40_000  # of the previews of what crosses captured functions, all together
 _PREVIEWS = (1024, 256, 64, 16)  # entries per value, tried until all fit
 _ITERATIONS = (48, 24, 12, 6, 3, 1)  # of each loop, tried until all fit
 
@@ -80,9 +81,27 @@ def _looked(
     except Exception as error:  # noqa: BLE001  (callbacks of the user's may raise anything)
         said = f"the program could not be run once more: {type(error).__name__}: {error}"
         return Values(note=said.split("\n")[0])
+    _note_crossings(batched, capture, found)
     points, hidden = _points(batched, ids, report)
     loops = tuple(_loops(points, ids, whole.source))
     return Values(tuple(_seen(points, batched, ids, report)), loops, proof, bad, hidden + len(kept.left_out))
+
+
+def _note_crossings(batched: Recording, capture: Capture, found: Description) -> None:
+    """Leaves with the listing what crossed into the captured functions and out of them, when first called."""
+    left = CROSSING_ENTRIES
+    for each in capture.found:
+        unit = each.unit
+        if unit is None:
+            continue
+        for key in (((unit.root, INPUTS),), ((unit.root, OUTPUTS),)):
+            for spot in (spot for spot in batched.values if spot.key == key):
+                slot = next((slot for slot, _ in batched.iterations(spot)), None)
+                if slot is None or left <= 0:
+                    continue
+                value = batched.value(spot, slot)
+                left -= min(value.size, values.PREVIEW_CELLS)
+                found.listing.values[key, spot.output] = values.leaf("", value)
 
 
 def _captured(capture: Capture, found: Description, report: Report, batched: Recording) -> Iterator[Subject]:

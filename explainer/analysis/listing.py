@@ -14,7 +14,7 @@ from explainer.analysis.internals import Instrumented, Key, Printed
 from explainer.analysis.reading import Place, Seen
 from explainer.analysis.spans import Sources, Trail
 from explainer.analysis.values import dtype_name
-from explainer.report import BatchedAval, Cause, Equation, JaxprText
+from explainer.report import BatchedAval, Cause, Equation, JaxprText, Leaf
 
 
 @dataclass(slots=True)
@@ -29,6 +29,8 @@ class Listing:
     keys: list[Key] = field(default_factory=list)  # of the equations found
     ids: dict[tuple[int, int], int] = field(default_factory=dict)
     printed: dict[int, Printed] = field(default_factory=dict)  # by unit
+    begun: set[int] = field(default_factory=set)  # units, each listed where it first stands
+    values: dict[tuple[Key, int], Leaf] = field(default_factory=dict)  # of what crosses units, if known
     because: dict[tuple[Key, int], tuple[Cause | None, ...]] = field(default_factory=dict)  # by output
 
     def unit(self, unit: Instrumented, level: int | None) -> Printed:
@@ -46,8 +48,14 @@ class Listing:
     def value(self, unit: Instrumented, key: Key, output: int, var: Any) -> BatchedAval:
         """Describes an output of an equation, or what crosses a body (its INPUTS, OUTPUTS)."""
         seen = self.seen.get(key)
-        aval = self.described(unit, var, seen.places.get(output) if seen else None)
-        return replace(aval, because=self.because.get((key, output), ()))
+        return self.explained(
+            key, output, self.described(unit, var, seen.places.get(output) if seen else None)
+        )
+
+    def explained(self, key: Key, output: int, aval: BatchedAval) -> BatchedAval:
+        """Adds to a value why each level maps it, once that is known."""
+        because = self.because.get((key, output))
+        return aval if because is None else replace(aval, because=because)
 
     def described(self, unit: Instrumented, var: Any, place: Place | None) -> BatchedAval:
         """Describes a value; without a place nothing is claimed of its axes."""
@@ -74,14 +82,14 @@ class _Walk:
         self.printed = self.listing.print(self.of)
 
     def visit(self, jaxpr: Any, inside: Key, parent: Equation | None, outer: Trail | None, body: str) -> None:
-        listing, begun = self.listing, set[int]()
+        listing = self.listing
         for eqn in jaxpr.eqns:
             if eqn.primitive is internals.probe_p:
                 continue
             unit = internals.unit(eqn, listing.capture.bodies)
             if unit is not self.of:
-                if unit.root not in begun | listing.capture.repeats:
-                    begun.add(unit.root)
+                if unit.root not in listing.begun | listing.capture.repeats:
+                    listing.begun.add(unit.root)
                     self._other(unit, parent, outer, body)
             else:
                 key = (*inside, internals.tag(eqn))

@@ -50,8 +50,8 @@ class Kept:
         found: Found = {}
         for (index, output), value in zip(self.source.probed[body], operands, strict=True):
             spot = Spot((*key[:-1], (body, index)), output)
-            inputs = index == internals.INPUTS and body in self.source.all.units
-            if (index >= 0 or inputs) and self._wanted(spot, value, at):
+            crosses = index < 0 and body in self.source.all.units
+            if (index >= 0 or crosses) and self._wanted(spot, value, at):
                 found[spot] = self._plain(spot, value)
         return found
 

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import jax
 import jaxlib.version
 
-from explainer.analysis import batching, capture, failures, running
+from explainer.analysis import batching, failures, printed, running
 from explainer.analysis.capturing import Capture
 from explainer.analysis.parsing import Program
 from explainer.analysis.spans import Sources
@@ -96,7 +96,7 @@ class Run:
     def attempt(self, name: Stage) -> tuple[str, BaseException | None]:
         """Does the work of one stage; returns its note and what it raised."""
         note, raised = "", None
-        with capture.recorded() as recorder, _collector_paused(name in ("trace", "batch")):
+        with printed.recorded() as recorder, _collector_paused(name in ("trace", "batch")):
             try:
                 note = self.plan.steps[name](self) or ""
             except KeyboardInterrupt:

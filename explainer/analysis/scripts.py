@@ -1,6 +1,6 @@
 """The stages of a script: code alone, run top to bottom, and every jax.vmap call in it.
 
-    parse ─▶ run ─▶ trace ─▶ batch
+    parse ─▶ run ─▶ trace ─▶ batch ─▶ check
 
 The script runs once as it is, each vmap call only noted: what it prints and raises is plain JAX's.
 To follow the axes it runs again, up to the point where every call was seen; what that run prints and
@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import jax
 
-from explainer.analysis import batching, captured, parsing, running
+from explainer.analysis import batching, captured, lens, parsing, printed, running
 from explainer.analysis.capturing import MOST_LEVELS, Capture, Enough
 from explainer.analysis.listing import Listing
 from explainer.analysis.run import Plan, Run, needed
@@ -74,7 +74,7 @@ def _batch(run: Run) -> str:
     capture = needed(run.capture)
     if not capture.found:
         return "no call was followed"
-    found = batching.describe_roots(capture, run.sources)
+    run.found = found = batching.describe_roots(capture, run.sources)
     run.add(equations=found.equations, levels=_merged(run.report.levels, found.captured))
     return ""
 
@@ -92,8 +92,21 @@ def _same(one: Level, other: Level) -> bool:
     return (one.span, one.parent, one.inputs) == (other.span, other.parent, other.inputs)
 
 
+def _check(run: Run) -> str:
+    """Runs the calls that saw values once more, and checks the claimed axes on them."""
+    found = run.found
+    if found is None:
+        return "no call was followed"
+    capture = needed(run.capture)
+    with printed.dropped():
+        seen = lens.look_at_calls(capture, found, run.report)
+    followed = captured.with_values(found.captured, capture, found.listing)
+    run.add(values=seen, levels=_merged(run.report.levels, followed))
+    return ""
+
+
 SCRIPT = Plan(
-    steps={"parse": _parse, "run": _run, "trace": _trace, "batch": _batch},
+    steps={"parse": _parse, "run": _run, "trace": _trace, "batch": _batch, "check": _check},
     shown=lambda done: ("run",),
     bearable=("run",),
 )

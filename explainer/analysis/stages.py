@@ -15,11 +15,11 @@ import jax
 from explainer.analysis import (
     axes,
     batching,
-    capture,
     captured,
     checking,
     lens,
     parsing,
+    printed,
     running,
     tracing,
     values,
@@ -93,7 +93,7 @@ def _trace(run: Run) -> None:
 
 def _raise_as_jax_does(program: Program) -> None:
     """Makes the user's own call, without any tracing of ours, for the very error that JAX raises."""
-    with capture.recorded():  # told once already; an endless print ends here too
+    with printed.recorded():  # told once already; an endless print ends here too
         if _cells(program) > PLAIN_CELLS:
             jax.eval_shape(*_abstract_call(program))
         else:
@@ -190,18 +190,19 @@ def _check(run: Run) -> str:
     program, nest = needed(run.program), needed(run.nest)
     if nest.error is not None:
         return "where the results' axes are is not known"
-    with capture.dropped():
-        check = checking.compare_with_loop(
-            program, nest, run.report.levels[: len(program.levels)], run.outputs
-        )
-        seen = lens.look(program, nest, needed(run.found), run.report)
-    run.add(check=check, values=seen)
+    with printed.dropped():
+        check = checking.compare_with_loop(program, nest, run.report.stated, run.outputs)
+        found = needed(run.found)
+        seen = lens.look(program, nest, found, run.report)
+    inside = run.report.levels[len(program.levels) :]
+    crossed = captured.with_values(inside, nest.capture, found.listing)
+    run.add(check=check, values=seen, levels=(*run.report.stated, *crossed))
     return ""
 
 
 def _time(run: Run) -> None:
     args = running.inputs(needed(run.program), needed(run.nest))
-    with capture.dropped():
+    with printed.dropped():
         timing = running.steady(needed(run.report.timing), run.compiled, args)
     run.add(timing=timing)
 
