@@ -28,6 +28,7 @@ from explainer.spec import STAGES, Argument, Request, Vmap
 
 USAGE = """\
 python -m explainer request.json
+       python -m explainer script.py
        python -m explainer file.py:function --arg 'X=f32[3,2]' --arg 'Y=f32[4,2]'
                            --in-axes '(0, None)' --in-axes '(None, 0)'"""
 
@@ -114,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m explainer", usage=USAGE, description="Show what jax.vmap does to every axis."
     )
     add = parser.add_argument
-    add("target", help="request.json, - for JSON on stdin, or file.py:function (any expression)")
+    add("target", help="request.json, - for JSON on stdin, script.py, or file.py:function (any expression)")
     add("--arg", action="append", default=[], metavar="[NAME=]VALUE", help="f32[3,2] or any expression")
     add("--kwarg", action="append", default=[], metavar="NAME=VALUE", help="an argument passed by name")
     levels = parser.add_argument_group(
@@ -138,8 +139,16 @@ def _request(options: argparse.Namespace) -> Request:
     if given:
         raise RequestError(f"--{given[0].replace('_', '-')} needs file.py:function, not {file}")
     if file.endswith(".py"):
-        raise RequestError(f"{file} needs the name of a function: {file}:function")
+        return _request_of_script(file)
     return _request_from_json(_read(file), "stdin" if file == "-" else file)
+
+
+def _request_of_script(file: str) -> Request:
+    """Returns the request to run a file top to bottom."""
+    request = Request(code=_read(file))
+    if not request.is_script:
+        raise RequestError(f"{file} holds no code")
+    return request
 
 
 _REQUEST_OPTIONS = (

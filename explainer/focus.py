@@ -200,7 +200,7 @@ def _result(number: int, value: Crossing | MappedLeaf, picked: Level, chain: Seq
     target = AxisOrder.of(value.aval.shape, [])
     axes: dict[int, int | None] = {}
     for place in reversed(range(len(chain))):
-        stated = _stacked(chain[place], number, target, source, place, place == len(chain) - 1)
+        stated = _stacked(chain[place], number, target, own=place == len(chain) - 1)
         if stated is not None:
             axes[place] = stated.axis
         index = stated.index if stated is not None else source.index(place)
@@ -210,11 +210,9 @@ def _result(number: int, value: Crossing | MappedLeaf, picked: Level, chain: Seq
     return _Array("", _leaf(value.path, value, source, target), target, axes)
 
 
-def _stacked(
-    level: Level, number: int, target: AxisOrder, source: AxisOrder, place: int, own: bool
-) -> MappedLeaf | None:
+def _stacked(level: Level, number: int, target: AxisOrder, own: bool) -> MappedLeaf | None:
     """Returns the result of a level that stacks arrays of this shape; None if it returns something else."""
-    if number >= len(level.outputs) or not (own or source.index(place) is not None):
+    if number >= len(level.outputs):
         return None
     found = level.outputs[number]
     inner = AxisOrder.of(found.shape, [found.index]).shape(1)

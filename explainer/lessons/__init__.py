@@ -8,7 +8,18 @@ The page opens on the first one.
 
 from __future__ import annotations
 
-from explainer.lessons import axes, control, devices, gradients, memory, names, nesting, randomness, trees
+from explainer.lessons import (
+    axes,
+    control,
+    devices,
+    gradients,
+    memory,
+    names,
+    nesting,
+    randomness,
+    scripts,
+    trees,
+)
 from explainer.lessons.lesson import TOPICS, Lesson, Topic
 
 LESSONS: tuple[Lesson, ...] = (
@@ -21,6 +32,7 @@ LESSONS: tuple[Lesson, ...] = (
     *names.LESSONS,
     *devices.LESSONS,
     *memory.LESSONS,
+    *scripts.LESSONS,
 )
 
 

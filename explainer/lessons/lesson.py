@@ -18,6 +18,7 @@ Topic = Literal[
     "Named axes",
     "Several devices",
     "Memory",
+    "Scripts",
 ]
 
 TOPICS: tuple[Topic, ...] = get_args(Topic)

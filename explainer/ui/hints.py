@@ -318,5 +318,15 @@ def _batched(value: BatchedAval, levels: Sequence[Level]) -> list[HintPart]:
         if axis:
             parts.append(HintPart(","))
         level = named.get(axis)
-        parts.append(HintPart(str(size)) if level is None else HintPart(f"{level.name}:{size}", level.id))
+        parts.append(
+            HintPart(str(size)) if level is None else HintPart(f"{level.name}:{size}", _depth(level, levels))
+        )
     return [*parts, HintPart("]")]
+
+
+def _depth(level: Level, levels: Sequence[Level]) -> int:
+    """Returns how many levels stand around one: the number of its colour, as its name is i, j, k."""
+    depth = 0
+    while level.parent is not None:
+        level, depth = levels[level.parent], depth + 1
+    return depth

@@ -15,7 +15,7 @@ from explainer import export, lessons, links, source
 from explainer.spec import Argument
 from explainer.ui import draft as drafts
 from explainer.ui import markup, rows, session
-from explainer.ui.draft import ArgumentRow, Draft
+from explainer.ui.draft import ArgumentRow
 from explainer.ui.editor import editor
 from explainer.ui.fields import seeded
 from explainer.ui.fills import read_fill
@@ -56,7 +56,8 @@ def function(written: Margin) -> None:
     """Shows the code editor and the expression that is mapped."""
     state = session.current()
     draft = state.draft
-    _title(draft)
+    script = draft.request().is_script
+    _title(script)
     code = editor(
         draft.code,
         key="code",
@@ -82,15 +83,15 @@ def function(written: Margin) -> None:
             for_code=written.function,
             single_line=True,
             label_visible=False,
-            placeholder="f, jax.grad(f), ... or nothing: a script",
+            placeholder="empty: the code is a script" if script else "f, jax.grad(f), lambda x: ...",
         )
     state.draft = replace(state.draft, code=code, function=mapped)
 
 
-def _title(draft: Draft) -> None:
+def _title(script: bool) -> None:
     """Shows what the code is, and the way from a function to a script."""
     with st.container(horizontal=True, vertical_alignment="center", key="icons-code"):
-        if draft.request().is_script:
+        if script:
             markup.heading("Script", "runs top to bottom; every vmap call is listed")
             return
         markup.heading("Function, for one example")
