@@ -178,8 +178,7 @@ class Capture:
             captured.note = captured.note or _needs_values(error)
             with internals.catching(_as_it_is):
                 return call.proceed()
-        concrete = not any(internals.is_tracer(value) for value in (*arrays, *closed.consts))
-        captured.root = Root(closed, arrays if concrete else None)
+        captured.root = _seen(closed, arrays)
         return internals.evaluate(internals.without_probes(closed), arrays), tuple(inferred)
 
     def _example(self, captured: Captured, call: Call, new: bool, *leaves: Any) -> list[Any]:
@@ -245,6 +244,14 @@ class Capture:
 
 class Enough(BaseException):
     """Ends a run of the user's code, past its own `except Exception`."""
+
+
+def _seen(closed: ClosedJaxpr, arrays: Sequence[Any]) -> Root:
+    """Returns a call's program with the values it was handed, those that grad differentiates at included."""
+    values, consts = ([internals.primal(value) for value in each] for each in (arrays, closed.consts))
+    if any(internals.is_tracer(value) for value in (*values, *consts)):
+        return Root(closed, None)
+    return Root(ClosedJaxpr(closed.jaxpr, consts), values)
 
 
 def _key(captured: Captured) -> Any:

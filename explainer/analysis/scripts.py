@@ -3,8 +3,8 @@
     parse ─▶ run ─▶ trace ─▶ batch ─▶ check
 
 The script runs once as it is, each vmap call only noted: what it prints and raises is plain JAX's.
-To follow the axes it runs again, up to the point where every call was seen; what that run prints and
-returns is nobody's.
+To follow the axes it runs again, without `jax.jit`, up to the point where every call was seen; what that
+run prints and returns is nobody's.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import jax
 
 from explainer.analysis import batching, captured, lens, parsing, printed, running
 from explainer.analysis.capturing import MOST_LEVELS, Capture, Enough
+from explainer.analysis.inlining import without_jit
 from explainer.analysis.listing import Listing
 from explainer.analysis.run import Plan, Run, needed
 from explainer.report import Level
@@ -55,19 +56,32 @@ def _exit_is_an_end() -> Iterator[None]:
 def _trace(run: Run) -> str:
     """Runs the script again and follows its calls; an error that ended the first run ends this one too."""
     wanted = len(needed(run.observed).found)
-    run.capture = capture = Capture()
     if not wanted:
+        run.capture = Capture()
         return "the script made no call of jax.vmap"
+    for jit in (without_jit, contextlib.nullcontext):  # few scripts cannot do without it
+        run.capture = capture = Capture()
+        error = _followed(run, capture, wanted, jit())
+        if error is None or run.report.failure is not None:
+            return ""
+    note = f"run a second time, to follow its axes, the script failed: {error}".split("\n")[0]
+    run.add(notes=(*run.report.notes, note))
+    return ""
+
+
+def _followed(
+    run: Run, capture: Capture, wanted: int, jit: contextlib.AbstractContextManager[None]
+) -> Exception | None:
+    """Follows the script's calls until all that are wanted were met; returns what ended the run before."""
+    following = capture.following_roots(lambda capture: len(capture.found) >= wanted)
     try:
-        with capture.following_roots(lambda capture: len(capture.found) >= wanted), _exit_is_an_end():
+        with following, jit, _exit_is_an_end():
             parsing.run_script(run.report.request)
     except Enough:
         pass
     except Exception as error:  # noqa: BLE001  (user code may raise anything)
-        if run.report.failure is None:
-            note = f"run a second time, to follow its axes, the script failed: {error}".split("\n")[0]
-            run.add(notes=(*run.report.notes, note))
-    return ""
+        return error
+    return None
 
 
 def _batch(run: Run) -> str:

@@ -113,6 +113,13 @@ def is_tracer(value: Any) -> bool:
     return isinstance(value, core.Tracer)
 
 
+def primal(value: Any) -> Any:
+    """Returns the value that grad, vjp or jvp differentiates at; anything else as it is."""
+    while isinstance(value, core.Tracer) and hasattr(value, "primal"):
+        value = value.primal
+    return value
+
+
 def is_plain(value: Any) -> bool:
     """Tells an array (or number, or tracer of one) from anything else that jax.vmap may be handed."""
     try:
