@@ -16,7 +16,7 @@ Stage = Literal["parse", "trace", "batch", "lower", "compile", "run", "check", "
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
-SCRIPT_STAGES: tuple[Stage, ...] = ("parse", "run", "trace", "batch")
+SCRIPT_STAGES: tuple[Stage, ...] = ("parse", "run", "trace", "batch", "check")
 """The steps of a script: it runs once as it is, then its calls of jax.vmap are followed."""
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 from explainer.report import Failure, Report, StageReport
 from explainer.sandbox.settings import VARIABLES, Limits
-from explainer.spec import STAGES, Stage
+from explainer.spec import SCRIPT_STAGES, STAGES, Stage
 
 Kind = Literal[
     "answer", "raised", "crash", "lost", "unavailable", "bad_answer",
@@ -29,6 +29,12 @@ DOING: dict[Stage, str] = {
     "run": "the compiled function was running",
     "check": "the Python loop over examples was running",
     "time": "the compiled function was being timed",
+}
+DOING_A_SCRIPT: dict[Stage, str] = {
+    **DOING,
+    "run": "your script was running",
+    "trace": "your script was run again, to follow its calls",
+    "check": "the calls of your script were run once more",
 }
 
 
@@ -135,8 +141,9 @@ def running_stage(report: Report) -> Stage:
     for stage in report.stages:
         if stage.status == "running":
             return stage.name
-    reached = [STAGES.index(stage.name) for stage in report.stages]
-    return STAGES[min(max(reached, default=-1) + 1, len(STAGES) - 1)]
+    stages = SCRIPT_STAGES if report.request.is_script else STAGES
+    reached = [stages.index(stage.name) for stage in report.stages]
+    return stages[min(max(reached, default=-1) + 1, len(stages) - 1)]
 
 
 def _failed(partial: Report, failure: Failure) -> Report:
@@ -152,7 +159,7 @@ def _failure(partial: Report, ending: Ending, limits: Limits, printed: str) -> F
     stage = "parse" if ending.kind == "source_size" else running_stage(partial)
     text = TEXTS[ending.kind]
     words = {
-        "doing": DOING[stage],
+        "doing": (DOING_A_SCRIPT if partial.request.is_script else DOING)[stage],
         "how": _manner(ending),
         "detail": ending.detail,
         "peak_mb": ending.peak_mb,
