@@ -41,13 +41,17 @@ def call(request: Request) -> str:
 
 
 def script(request: Request) -> str:
-    """Returns a whole program: imports, code, arguments, the call, and the shapes it gave."""
-    assignments = _assignments(request)
-    body = "\n".join((request.code, *assignments, call(request), "jax"))
+    """Returns a whole program: imports, code, arguments, the call, and the shapes it gave.
+
+    A request of code alone is a program already: it only lacks the imports.
+    """
+    blocks = [request.code.strip("\n")]
+    if not request.is_script:
+        blocks.append("\n".join(_assignments(request)))
+        blocks.append(f"{_result(request)}\nprint(jax.tree.map(jax.typeof, out))")
+    body = "\n".join(blocks)
     lines = [line for name, line in _IMPORTS if re.search(rf"\b{name}\b", body)]
-    blocks = ["\n".join(lines), request.code.strip("\n"), "\n".join(assignments)]
-    blocks.append(f"{_result(request)}\nprint(jax.tree.map(jax.typeof, out))")
-    return "\n\n".join(block for block in blocks if block) + "\n"
+    return "\n\n".join(block for block in ("\n".join(lines), *blocks) if block) + "\n"
 
 
 def _result(request: Request) -> str:

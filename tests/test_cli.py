@@ -171,11 +171,33 @@ def test_a_request_file_and_stdin_give_the_same_report(tmp_path, capsys, monkeyp
     assert reports[0]["request"] == json.loads(data)
 
 
+def test_a_file_without_a_function_runs_as_a_script(source, capsys, tmp_path):
+    (tmp_path / "train.py").write_text(
+        f"import jax\n{DIST}\nprint('begun')\njax.vmap(loss)(jnp.ones(3), scale=jnp.ones(3))\n"
+    )
+    assert request_of("train.py").is_script
+    assert cli.main(["train.py"]) == 0
+    printed = capsys.readouterr().out
+    assert "1 vmap call\n" in printed
+    assert "vmap(loss, in_axes=0, out_axes=0)" in printed
+    assert "begun" in printed
+
+
+def test_a_script_that_fails_is_told_with_what_it_did_before(source, capsys, tmp_path):
+    (tmp_path / "train.py").write_text("jax.vmap(jnp.sin)(jnp.ones(3))\nraise ValueError('no data')\n")
+    assert cli.main(["train.py", "--sandbox"]) == 1
+    printed = capsys.readouterr().out
+    assert "vmap(sin, in_axes=0, out_axes=0)" in printed
+    assert "ValueError" in printed
+    assert "code, line 2:" in printed
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
         ([], "the following arguments are required: target"),
-        (["functions.py"], "functions.py needs the name of a function: functions.py:function"),
+        (["empty.py"], "empty.py holds no code"),
+        (["functions.py", "--arg", "1"], "--arg needs file.py:function, not functions.py"),
         (["nothing.py:f"], "cannot read nothing.py: No such file or directory"),
         (["nothing.json"], "cannot read nothing.json: No such file or directory"),
         (["functions.py:dist", "--until", "lunch"], "argument --until: invalid choice: 'lunch'"),
@@ -195,6 +217,7 @@ def test_a_request_file_and_stdin_give_the_same_report(tmp_path, capsys, monkeyp
     ],
 )
 def test_bad_usage_is_one_line_and_exit_code_2(source, capsys, tmp_path, argv, message):
+    (tmp_path / "empty.py").write_text("\n")
     (tmp_path / "text.json").write_text("hello")
     (tmp_path / "wrong.json").write_text('{"code": 1}')
     (tmp_path / "misspelt.json").write_text('{"code": "", "level": []}')
