@@ -95,8 +95,8 @@ def run_as_script() -> None:
     """Leaves only the code, which then runs top to bottom; a call that worked is written below it."""
     state = current()
     request, shown = state.draft.request(), state.latest
-    parsed = shown.report.stage("trace") if shown is not None and shown.request == request else None
-    code = request.code if parsed is None else export.script(request)
+    read = shown.report.stage("parse") if shown is not None and shown.request == request else None
+    code = export.script(request) if read is not None and read.status == "done" else request.code
     state.undo, state.undo_lesson = state.draft, state.lesson
     state.opened = Request(code=code)
     state.draft = drafts.replaced(state.draft, state.opened)
