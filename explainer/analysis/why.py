@@ -15,12 +15,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from explainer.analysis import internals
-from explainer.analysis.internals import INPUTS, OUTPUTS, Instrumented, Key
+from explainer.analysis.internals import INPUTS, OUTPUTS, Instrumented, Key, Literal
 from explainer.analysis.listing import Listing
 from explainer.report import Cause
 
 Value = tuple[Key, int]
 """An output of an equation, or what enters a body (INPUTS) or leaves a unit (OUTPUTS)."""
+
+NOWHERE: Value = ((), 0)
 
 _ALIAS = "alias"  # the kind of an edge between two names of one value
 
@@ -33,21 +35,19 @@ def give(listing: Listing, stated: Instrumented | None = None, paths: Sequence[s
     graph = _Graph(listing)
     for unit in listing.capture.bodies.units.values():
         graph.unit(unit)
-    found: dict[Value, dict[int, Cause]] = {}
+    rows: dict[int, list[Cause | None]] = {}
     for level, starts in _starts(listing, graph, stated, paths).items():
         for node, cause in _Spread(graph, level).causes(starts).items():
-            value = graph.values[node]
-            if value is not None:
-                found.setdefault(value, {})[level] = cause
-    listing.because = {
-        value: tuple(causes.get(level) for level in range(listing.levels)) for value, causes in found.items()
-    }
+            row = rows.get(node)
+            if row is None:
+                row = rows[node] = [None] * listing.levels
+            row[level] = cause
+    listing.because = {graph.values[node]: tuple(row) for node, row in rows.items()}
     for equation, key in zip(listing.found, listing.keys, strict=True):
-        outputs = tuple(
-            replace(aval, because=listing.because.get((key, n), ()))
-            for n, aval in enumerate(equation.outputs)
-        )
-        listing.found[equation.id] = replace(equation, outputs=outputs)
+        for n, aval in enumerate(equation.outputs):
+            because = listing.because.get((key, n))
+            if because is not None:  # nobody has seen the value yet; new ones would take half of all the time
+                object.__setattr__(aval, "because", because)
 
 
 def _starts(
@@ -55,14 +55,14 @@ def _starts(
 ) -> dict[int, list[tuple[int, Cause]]]:
     """Returns for every level that maps anything the leaves it maps, as they enter its function."""
     capture = listing.capture
-    starts: dict[int, list[tuple[int, Cause]]] = {level: [] for level in graph.mapped}
+    starts: dict[int, list[tuple[int, Cause]]] = {n: [] for n, nodes in enumerate(graph.mapped) if nodes}
 
     def enter(unit: Instrumented, names: Sequence[str], levels: Sequence[int]) -> None:
         first = len(unit.closed.consts)
         for n, path in enumerate(names):
             node = graph.numbers.get((((unit.root, INPUTS),), first + n))
             for level in levels:
-                if node is not None and node in graph.mapped.get(level, ()):
+                if node is not None and node in graph.mapped[level]:
                     starts[level].append((node, Cause(path=path)))
 
     if stated is not None:
@@ -80,24 +80,30 @@ def _starts(
 class _Graph:
     """All values of all units as nodes; an edge leads from a value to one that is made of it.
 
-    A node without a value of its own (`values` None) is batched code of a unit mapped inside: where
-    its axes are is not known, and the way leads through it.
+    A node without a value of its own (`NOWHERE`) is batched code of a unit mapped inside: where its
+    axes are is not known, and the way leads through it.
     """
 
     listing: Listing
-    values: list[Value | None] = field(default_factory=list)
+    values: list[Value] = field(default_factory=list)
     numbers: dict[Value, int] = field(default_factory=dict)
     after: list[list[tuple[int, str, int | None]]] = field(default_factory=list)  # target, kind, unless
     equations: dict[Key, int] = field(default_factory=dict)  # ids
-    named: dict[int, tuple[int, int]] = field(default_factory=dict)  # node -> (equation id, output)
-    mapped: dict[int, set[int]] = field(default_factory=dict)  # level -> nodes
+    named: dict[int, Cause] = field(default_factory=dict)  # by node, what it is to those made of it
+    mapped: list[set[int]] = field(default_factory=list)  # nodes, by level
     known: set[int] = field(default_factory=set)  # nodes of which it is known where their axes are
-    plain: dict[int, str] = field(default_factory=dict)  # results of equations without bodies: primitive
+    plain: set[int] = field(default_factory=set)  # results of equations without bodies
+    indices: list[int] = field(default_factory=list)  # results of axis_index
     aliased: set[int] = field(default_factory=set)
     crossed: set[int] = field(default_factory=set)  # units connected with the one they were mapped in
 
     def __post_init__(self) -> None:
         self.equations = {key: n for n, key in enumerate(self.listing.keys)}
+        self.mapped = [set() for _ in range(self.listing.levels)]
+
+    @property
+    def owner(self) -> dict[int, int]:
+        return self.listing.capture.bodies.owner
 
     def unit(self, unit: Instrumented) -> None:
         """Adds a unit's values and edges, bodies included."""
@@ -107,27 +113,30 @@ class _Graph:
             if source is not None:
                 self.edge(source, self.node((((unit.root, OUTPUTS),), n)))
 
-    def node(self, value: Value | None) -> int:
-        if value is not None and value in self.numbers:
-            return self.numbers[value]
+    def node(self, value: Value = NOWHERE) -> int:
+        node = self.numbers.get(value)
+        if node is not None:
+            return node
         node = len(self.values)
         self.values.append(value)
         self.after.append([])
-        if value is not None:
+        if value is not NOWHERE:
             self.numbers[value] = node
             self._place(node, *value)
         return node
 
     def _place(self, node: int, key: Key, output: int) -> None:
         seen = self.listing.seen.get(key)
-        if seen is None or output not in seen.places:
+        place = None if seen is None else seen.places.get(output)
+        if place is None:
             return
         self.known.add(node)
-        for level, dim in enumerate(seen.places[output][0]):
+        for level, dim in enumerate(place[0]):
             if dim is not None:
-                self.mapped.setdefault(level, set()).add(node)
-        if key in self.equations:
-            self.named[node] = (self.equations[key], output)
+                self.mapped[level].add(node)
+        number = self.equations.get(key)
+        if number is not None:
+            self.named[node] = Cause(number, output)
 
     def edge(self, source: int, target: int, kind: str = "", unless: int | None = None) -> None:
         self.after[source].append((target, kind, unless))
@@ -138,7 +147,7 @@ class _Graph:
         key = None if number is None else (*inside, (number, INPUTS))
         env: dict[Any, int] = {}
         for n, var in enumerate((*jaxpr.constvars, *jaxpr.invars)):
-            env[var] = self.node(None if key is None else (key, n))
+            env[var] = self.node(NOWHERE if key is None else (key, n))
         for eqn in jaxpr.eqns:
             if eqn.primitive is internals.probe_p:
                 self._crossing(eqn, env, of)
@@ -148,15 +157,35 @@ class _Graph:
         return [env[var] for var in jaxpr.invars], leaves
 
     def _equation(self, eqn: Any, env: dict[Any, int], inside: Key, of: Instrumented | None) -> None:
-        own = of if of is not None and internals.unit(eqn, self.listing.capture.bodies) is of else None
-        key = (*inside, internals.tag(eqn)) if own is not None else None
-        operands = [_known(env, atom) for atom in eqn.invars]
-        results = [self.node(None if key is None else (key, n)) for n in range(len(eqn.outvars))]
+        key, own = (), None
+        if of is not None:
+            tag = internals.tag(eqn)
+            if self.owner[tag[0]] == of.root:
+                key, own = (*inside, tag), of
+        operands = [None if isinstance(atom, Literal) else env.get(atom) for atom in eqn.invars]
+        results = [self.node(NOWHERE if own is None else (key, n)) for n in range(len(eqn.outvars))]
         env.update(zip(eqn.outvars, results, strict=True))
         bodies = internals.sub_jaxprs(eqn)
+        if bodies or len(results) != 1:
+            self._wire(eqn, operands, results, [self.body(body.jaxpr, key, own) for body in bodies])
+        else:  # most are so: wired from every operand to the one result
+            to_result = (results[0], "", None)
+            for source in operands:
+                if source is not None:
+                    self.after[source].append(to_result)
         if not bodies:
-            self.plain.update((node, eqn.primitive.name) for node in results)
-        inner = [self.body(body.jaxpr, key or (), own) for body in bodies]
+            self.plain.update(results)
+        if eqn.primitive.name == "axis_index":
+            self.indices += results
+
+    def _wire(
+        self,
+        eqn: Any,
+        operands: list[int | None],
+        results: list[int],
+        inner: list[tuple[list[int], list[int | None]]],
+    ) -> None:
+        """Adds the edges of an equation; `inner` are the nodes of what enters and leaves its bodies."""
 
         def at(end: internals.End) -> int | None:
             if end.place == "operand":
@@ -165,7 +194,7 @@ class _Graph:
                 return results[end.number]
             return inner[end.body][end.place == "leaves"][end.number]
 
-        for wire in internals.wires(eqn, bodies):
+        for wire in internals.wires(eqn, internals.sub_jaxprs(eqn)):
             source, target = at(wire.source), at(wire.target)
             if source is not None and target is not None:
                 self.edge(source, target, wire.kind, None if wire.unless is None else operands[wire.unless])
@@ -184,13 +213,13 @@ class _Graph:
             inside = self.node((((body, index),), output))
             if index == INPUTS:
                 self.edge(outside, inside)
-            elif self.values[outside] is None and outside not in self.aliased:
+            elif self.values[outside] is NOWHERE and outside not in self.aliased:
                 self.aliased.add(outside)
                 self.edge(inside, outside, _ALIAS)
 
 
 def _known(env: dict[Any, int], atom: Any) -> int | None:
-    return None if isinstance(atom, internals.Literal) else env.get(atom)
+    return None if isinstance(atom, Literal) else env.get(atom)
 
 
 def _number(jaxpr: Any, of: Instrumented, listing: Listing) -> int | None:
@@ -212,14 +241,14 @@ class _Spread:
     def causes(self, starts: Iterable[tuple[int, Cause]]) -> dict[int, Cause]:
         """Returns the cause of every node that the level maps."""
         graph = self.graph
-        indices = [node for node in sorted(self.mapped) if graph.plain.get(node) == "axis_index"]
-        self._follow([*starts, *((node, Cause(kind="axis_index")) for node in indices)])
+        indices = [(node, Cause(kind="axis_index")) for node in graph.indices if node in self.mapped]
+        self._follow([*starts, *indices])
         if not self.mapped <= self.found.keys():
             self._follow([(node, Cause(kind="rule")) for node in self._by_rule()])
-        for node in sorted(self.mapped):
+        for node in sorted(self.mapped - self.found.keys()):
             if node not in self.found:
                 self._follow([(node, Cause(kind="unknown"))])
-        return {node: self.found[node] for node in self.mapped}
+        return {node: cause for node, cause in self.found.items() if node in self.mapped}
 
     def _follow(self, starts: Sequence[tuple[int, Cause]]) -> None:
         """Walks on from nodes in the order of their distance, past nothing that was reached before."""
@@ -233,7 +262,7 @@ class _Spread:
             if node in done:
                 continue
             done.add(node)
-            offer = Cause(*graph.named[node]) if node in graph.named else self.found[node]
+            offer = graph.named.get(node) or self.found[node]
             for target, kind, unless in graph.after[node]:
                 steps = self.steps[node] + (target in graph.named)
                 if target in before or steps >= self.steps.get(target, steps + 1):
