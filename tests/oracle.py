@@ -193,6 +193,8 @@ def _evaluated(level: Vmap, scope: dict[str, Any]) -> dict[str, Any]:
         keywords["axis_name"] = level.axis_name
     if level.axis_size:
         keywords["axis_size"] = eval(level.axis_size, scope)
+    if level.spmd_axis_name:
+        keywords["spmd_axis_name"] = eval(level.spmd_axis_name, scope)
     return keywords
 
 

@@ -13,7 +13,10 @@ XY = (Argument("X", "f32[3,2]"), Argument("Y", "f32[4,2]"))
 
 @dataclass(frozen=True)
 class Case:
-    """A bad request: where it fails, words of the explanation, and the source text blamed by a span."""
+    """A bad request: where it fails, words of the explanation, and the source text blamed by a span.
+
+    `since`: the version of JAX that came to refuse it; those before do as if nothing was said.
+    """
 
     name: str
     request: Request
@@ -21,6 +24,7 @@ class Case:
     error: str
     says: tuple[str, ...]
     blames: str = ""
+    since: tuple[int, ...] = ()
 
 
 def one(code: str, value: str = "f32[4]", in_axes: str = "0", **level: str) -> Request:
@@ -112,6 +116,7 @@ CASES = (
         "trace",
         "ValueError",
         ("4: x f32[4] axis 0", "5: axis_size"),
+        since=(0, 10),
     ),
     Case(
         "nothing mapped",
@@ -234,6 +239,7 @@ CASES = (
         "trace",
         "ValueError",
         ("vmap over i: axis_size='four' must be a whole number, not str",),
+        since=(0, 10),
     ),
     Case(
         "axis_name that is no name",

@@ -145,6 +145,9 @@ PROGRAMS = {
 
 programs = pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
 
+# What JAX 0.9 itself refuses, however it is run.
+REFUSED = [PROGRAMS["spmd_axis_name"]] if jax.__version_info__ < (0, 10) else []
+
 
 def outputs(report: Report) -> list[Any]:
     assert report.failure is None, report.failure
@@ -154,6 +157,11 @@ def outputs(report: Report) -> list[Any]:
 @programs
 def test_the_results_are_those_of_plain_jax(program: Request):
     report = explainer.explain(program, until="check")
+    if program in REFUSED:
+        with pytest.raises(ValueError) as refused:
+            oracle.read(program).outputs()
+        assert report.failure is not None and report.failure.message == str(refused.value)
+        return
     expected = [np.asarray(leaf) for leaf in jax.tree.leaves(oracle.read(program).outputs())]
     found = outputs(report)
     assert [(leaf.shape, leaf.dtype) for leaf in found] == [(leaf.shape, leaf.dtype) for leaf in expected]

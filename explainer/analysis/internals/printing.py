@@ -39,7 +39,7 @@ def print_jaxpr(closed: ClosedJaxpr) -> Printed:
 
     def context(*names: Any) -> core.JaxprPpContext:
         made.append(original(*names))
-        if not names:  # JAX 0.9 marks in the jaxpr what nobody uses, but a probe did
+        if not names:  # until JAX 0.10.1 the jaxpr marks what nobody uses, but a probe did
             made[-1].var_names.update(dict.fromkeys(_unused(closed.jaxpr, set()), "_"))
         return made[-1]
 

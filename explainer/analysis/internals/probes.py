@@ -203,7 +203,7 @@ def _has_shape(var: Var) -> bool:
 
 
 def _kept(var: Var) -> Var:
-    """Returns a variable to look at: JAX 0.9 leaves none where nobody uses a result."""
+    """Returns a variable to look at: until JAX 0.10.1 there is none where nobody uses a result."""
     return core.Var(var.aval) if isinstance(var, core.DropVar) else var
 
 
@@ -270,6 +270,9 @@ class Emitted:
     eqn: JaxprEqn
 
 
+_OVER_DEVICES = ("jit", "pjit", "shard_map")
+
+
 def read(closed: ClosedJaxpr, sources: Instrumented) -> Iterator[Emitted]:
     """Lists the equations of a batched jaxpr in order, each with the equation it came from."""
     nested = sources.all.children
@@ -278,6 +281,9 @@ def read(closed: ClosedJaxpr, sources: Instrumented) -> Iterator[Emitted]:
         for eqn in jaxpr.eqns:
             key = resolve(eqn, inside, bodies, sources.all)
             if key is None:
+                if eqn.primitive.name in _OVER_DEVICES and not inside:  # a pmap that was followed on its own
+                    for body in sub_jaxprs(eqn):
+                        yield from walk(body.jaxpr, inside, bodies)
                 continue
             yield Emitted(key, eqn)
             for body in sub_jaxprs(eqn):
