@@ -161,6 +161,7 @@ class Capture:
     def _root(self, captured: Captured, call: Call) -> Any:
         """Traces the whole call to one program, then runs that on the values."""
         mapped = [n for n, aval in enumerate(captured.avals) if call.dims[n] is not None and aval is not None]
+        returned: list[Any] = []
         inferred: list[Any] = []
 
         def run(*arrays: Any) -> list[Any]:
@@ -168,8 +169,9 @@ class Capture:
             body = functools.partial(self._example, captured, call, True)
             flat, dims = call.proceed(body, leaves, _key(captured))
             self._left(captured, flat)
+            returned.extend(flat)
             inferred.extend(dims)
-            return list(flat)
+            return returned
 
         arrays = [call.leaves[n] for n in mapped]
         try:
@@ -179,15 +181,18 @@ class Capture:
             with internals.catching(_as_it_is):
                 return call.proceed()
         captured.root = _seen(closed, arrays)
-        return internals.evaluate(internals.without_probes(closed), arrays), tuple(inferred)
+        out = internals.evaluate(internals.without_probes(closed), arrays)
+        return _made(out, returned), tuple(inferred)
 
     def _example(self, captured: Captured, call: Call, new: bool, *leaves: Any) -> list[Any]:
         """Stands for the mapped function: traces it for one example, then runs the jaxpr on the tracers."""
         inputs = [n for n, leaf in enumerate(leaves) if call.dims[n] is not None and internals.is_plain(leaf)]
         arrays = [leaves[n] for n in inputs]
+        returned: list[Any] = []
 
         def fun(*example: Any) -> list[Any]:
-            return call.mapped(_filled(leaves, inputs, example))
+            returned[:] = call.mapped(_filled(leaves, inputs, example))
+            return returned
 
         try:
             with internals.as_if_unnamed():
@@ -202,7 +207,7 @@ class Capture:
             captured.names = tuple(_names(call, leaves, inputs, closed.consts))
         else:
             self.repeats.add(unit.root)
-        return internals.evaluate(unit.closed, arrays)
+        return _made(internals.evaluate(unit.closed, arrays), returned)
 
     def _enter(self, call: Call) -> tuple[Captured | None, bool]:
         """Returns the level of a call, and whether it is the first call of that level."""
@@ -279,6 +284,11 @@ def _shapes(avals: Sequence[jax.ShapeDtypeStruct | None]) -> tuple[Any, ...]:
     return tuple(None if aval is None else (aval.shape, aval.dtype) for aval in avals)
 
 
+def _made(out: Sequence[Any], returned: Sequence[Any]) -> list[Any]:
+    """Puts values in the place of tracers; a number or array that was returned stays the very object."""
+    return [new if internals.is_tracer(old) else old for new, old in zip(out, returned, strict=True)]
+
+
 def _as_it_is(call: Call) -> Any:
     return call.proceed()
 
@@ -304,7 +314,7 @@ def _closed_over(function: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     while function is not None:
         if isinstance(function, functools.partial):
-            found |= {f"argument {n + 1}": value for n, value in enumerate(function.args)} | function.keywords
+            found |= dict(zip(_parameters(function), function.args, strict=False)) | function.keywords
             function = function.func
             continue
         if inspect.ismethod(function):
@@ -317,3 +327,13 @@ def _closed_over(function: Any) -> dict[str, Any]:
             found |= {**around.globals, **around.nonlocals}
         function = getattr(function, "__wrapped__", None)
     return {name: value for name, value in found.items() if not inspect.ismodule(value)}
+
+
+def _parameters(function: functools.partial[Any]) -> list[str]:
+    """Names the arguments that are bound by their places; a function without a signature numbers them."""
+    try:
+        parameters = inspect.signature(function.func).parameters.values()
+    except (TypeError, ValueError):
+        parameters = []
+    names = [one.name for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    return [*names, *(f"argument {n + 1}" for n in range(len(names), len(function.args)))]

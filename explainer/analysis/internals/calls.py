@@ -23,6 +23,7 @@ import jax
 from jax._src import core
 from jax._src import linear_util as lu
 from jax._src.interpreters import batching
+from jax.extend import source_info_util
 
 Site = tuple[types.CodeType, int]
 """A place in running code: the code object and the offset of its instruction."""
@@ -53,6 +54,9 @@ _CALLERS = tuple(
 
 The rest of JAX maps for its own purposes (random bits, solvers): inner works that nobody asked for.
 """
+
+
+source_info_util.register_exclusion(_OURS)  # JAX's errors name the line of the user's that made a tracer
 
 
 @dataclass(slots=True)
@@ -210,12 +214,16 @@ def _origin(frame: Any, function: Any) -> tuple[str | None, tuple[Site, ...]]:
 def _maker(caller: Any, function: Any) -> str | None:
     """Tells from the frame that called the mapped function who made it."""
     file = caller.f_code.co_filename
+    if file.startswith(_OURS):
+        return ""
     if not file.startswith(_JAX):
         return file.partition(_LIBRARIES)[2].partition(os.sep)[0]
     maker = _MAKERS.get(caller.f_code.co_qualname)
     if maker is not None:
         return None if _of_jax(caller.f_locals.get("pyfunc")) else maker
-    while caller is not None and caller.f_code.co_filename.startswith(_CALLERS):
+    while caller is not None and caller.f_code.co_filename.startswith((*_CALLERS, _OURS)):
+        if _wraps(caller, function):
+            return _origin(caller, caller.f_locals["fun"])[0]
         caller = caller.f_back
     inner_works = caller is not None and caller.f_code.co_filename.startswith(_JAX) and _of_jax(function)
     return None if inner_works else ""
@@ -225,6 +233,13 @@ def _name(known: str, function: Any) -> str:
     """Returns a function's name; an object that is called by its class."""
     named = known if known != "<unknown>" else getattr(function, "__name__", None)
     return named or type(function).__name__
+
+
+def _wraps(frame: Any, function: Any) -> bool:
+    """Tells the outer call of a nest made at once, jax.vmap(jax.vmap(function)): one hand made both."""
+    if frame.f_code.co_qualname != "vmap.<locals>.vmap_f":
+        return False
+    return getattr(frame.f_locals.get("fun"), "__wrapped__", frame) is function
 
 
 def _of_jax(function: Any) -> bool:
