@@ -7,9 +7,16 @@ PYTHON ?=
 # A stamp is written when everything before it worked: an interrupted set-up starts over.
 RUN_STAMP := .venv/.stamp-run
 TEST_STAMP := .venv/.stamp-test
-PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet install
+OLDEST_STAMP := .venv-oldest/.stamp
+PIP_INSTALL := -m pip --disable-pip-version-check --quiet install
+PIP := .venv/bin/python $(PIP_INSTALL)
+# What meets JAX, under the oldest one that requirements.txt allows; `make test` has the newest.
+OLDEST := $(shell sed -n 's/^jax>=\([0-9.]*\),.*/\1/p' requirements.txt)
+OLDEST_TESTS := tests/analysis tests/facts tests/test_cli.py tests/test_lessons.py tests/test_rewrites.py \
+    tests/test_text.py tests/test_versions.py \
+    tests/sandbox/test_analysis_in_worker.py::test_the_pairwise_example_is_explained_to_the_end
 
-.PHONY: setup run test check bench venv
+.PHONY: setup run test test-oldest check bench venv
 
 setup: $(TEST_STAMP)
 	@echo "Ready. 'make run' starts the app, 'make test' tests it."
@@ -20,6 +27,9 @@ run: $(RUN_STAMP)
 test: $(TEST_STAMP)
 	@.venv/bin/python -m tests.browser
 	@.venv/bin/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+test-oldest: $(OLDEST_STAMP)
+	@.venv-oldest/bin/python -m pytest -n 2 --dist loadgroup $(OLDEST_TESTS) $(ARGS)
 
 check: $(TEST_STAMP)
 	@.venv/bin/python -m ruff format --check .
@@ -47,6 +57,13 @@ $(RUN_STAMP): requirements.txt
 $(TEST_STAMP): tests/requirements.txt $(RUN_STAMP)
 	@echo "Installing tests/requirements.txt into .venv"
 	@$(PIP) -r tests/requirements.txt
+	@touch $@
+
+$(OLDEST_STAMP): requirements.txt tests/requirements.txt $(RUN_STAMP)
+	@echo "Installing JAX $(OLDEST) and what else the tests need into .venv-oldest"
+	@.venv/bin/python -m venv --clear .venv-oldest
+	@.venv-oldest/bin/python $(PIP_INSTALL) -r requirements.txt -r tests/requirements.txt \
+	    jax==$(OLDEST) jaxlib==$(OLDEST)
 	@touch $@
 
 venv:

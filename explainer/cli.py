@@ -3,7 +3,7 @@
     argv ─▶ Request ─▶ api or sandbox ─▶ Report ─▶ text ─▶ stdout
                                             └────▶ page ─▶ the file of --html
 
-Exit code 0: explained. 1: the report holds a failure. 2: the command itself was wrong.
+Exit code 0: explained. 1: the report holds a failure. 2: the command, or the JAX installed, was wrong.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import NoReturn
 import msgspec
 
 from explainer import text
-from explainer.errors import RequestError
+from explainer.errors import RequestError, VersionError
 from explainer.report import Report, to_json
 from explainer.spec import STAGES, Argument, Request, Vmap
 
@@ -47,6 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             _save_page(report, options.html)
     except RequestError as error:
         return _usage_error(str(error))
+    except VersionError as error:
+        print(f"explainer: {error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("explainer: stopped.", file=sys.stderr)
         return 130

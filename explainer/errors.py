@@ -3,6 +3,7 @@
 ExplainerError
 ├── SpecError        a shape spec that cannot be read
 ├── RequestError     a request that cannot be understood
+├── VersionError     a JAX that the analysis is not written for
 └── LimitError       a limit of the run was hit
 """
 
@@ -34,6 +35,10 @@ class RequestError(ExplainerError):
     def __init__(self, problem: str, source: str = "") -> None:
         self.source = source
         super().__init__(problem)
+
+
+class VersionError(ExplainerError):
+    """A version of JAX that the analysis is not written for, or none."""
 
 
 def message(error: BaseException) -> str:

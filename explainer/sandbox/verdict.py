@@ -79,7 +79,7 @@ TEXTS: dict[Kind, Text] = {
     "unavailable": Text(
         "WorkerUnavailable",
         "No worker could be started, so nothing was run: {detail}",
-        "If a package is missing, install those of requirements.txt; then try again.",
+        "If a package is missing or of another version, install those of requirements.txt; then try again.",
     ),
     "bad_answer": Text(
         "BadAnswer",
