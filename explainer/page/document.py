@@ -20,7 +20,9 @@ from pathlib import Path
 from explainer import text
 from explainer.figures import style
 from explainer.figures.animation import Animation, animation
+from explainer.focus import focus
 from explainer.markup import Html, escape, join, tag
+from explainer.outline import starting
 from explainer.page import sections
 from explainer.report import Report, clean
 
@@ -63,7 +65,7 @@ class _Player:
 
 def html(report: Report) -> str:
     """Returns a report as one HTML page; it works from a file, offline, in light and dark."""
-    player = _player(animation(report))
+    player = _player(animation(focus(report, starting(report))))
     watch = (OWN / "watch.js").read_text(encoding="utf-8")
     sheet = "\n".join((_colours(), player.css, (OWN / "page.css").read_text(encoding="utf-8")))
     head = join(

@@ -83,7 +83,7 @@ def function(written: Margin) -> None:
             for_code=written.function,
             single_line=True,
             label_visible=False,
-            placeholder="empty: the code is a script" if script else "f, jax.grad(f), lambda x: ...",
+            placeholder="f, jax.grad(f); empty: a script",
         )
     state.draft = replace(state.draft, code=code, function=mapped)
 

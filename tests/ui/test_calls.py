@@ -116,7 +116,7 @@ def test_the_fields_say_that_this_is_a_script(script):
     assert "runs top to bottom" in shown
     assert "a script makes its own arrays" in shown
     assert "A script calls jax.vmap itself" in shown
-    assert "empty: the code is a script" in components(script, EDITOR)[1]
+    assert "empty: a script" in components(script, EDITOR)[1]
     assert not script.code
 
 
