@@ -76,19 +76,28 @@ def sentence(report: Report, steps: Sequence[Step], level: int) -> str:
     return f"{_name(told[0])} is mapped by {one.name}{','.join(parts)}."
 
 
+def told(report: Report) -> list[str]:
+    """Returns a line per output: out: i because X, j because Y."""
+    paths = [value.path for value in report.returned if report.stated and value.aval.tracked]
+    return [f"{path}: {brief(report, path) or 'none, one for all examples'}" for path in paths]
+
+
 def brief(report: Report, path: str) -> str:
-    """Says which leaf made which level map an output: "i because x, j because y"; "" where none does."""
-    parts = []
-    for level in _around(report, path):
-        steps = path_of_output(report, path, level.id)
-        if steps:
-            parts.append(f"{level.name} because {_end(steps[-1])}")
-    return ", ".join(parts)
+    """Says which leaf made which stated level map an output: "i because x, j because y"; "" for none."""
+    ways = ((level, path_of_output(report, path, level.id)) for level in report.stated)
+    return ", ".join(f"{level.name} because {_end(steps[-1])}" for level, steps in ways if steps)
 
 
-def _around(report: Report, path: str) -> tuple[Level, ...]:
-    known = any(value.path == path for value in report.returned)
-    return report.stated if known else ()
+def sentences(report: Report, equation: int, output: int) -> tuple[str, ...]:
+    """Says of every level that maps an equation's output why it does."""
+    ways = ((level.id, path(report, equation, output, level.id)) for level in report.levels)
+    return tuple(sentence(report, steps, level) for level, steps in ways if steps)
+
+
+def sentences_of_output(report: Report, path: str) -> tuple[str, ...]:
+    """Says of every stated level that maps an output why it does."""
+    ways = ((level.id, path_of_output(report, path, level.id)) for level in report.stated)
+    return tuple(sentence(report, steps, level) for level, steps in ways if steps)
 
 
 def _end(step: Step) -> str:
@@ -144,24 +153,21 @@ def _cause(aval: BatchedAval | None, level: int) -> Cause | None:
 
 
 def _told(report: Report, steps: Sequence[Step]) -> list[Step]:
-    """Leaves out what says the same as the step before, JAX's own code between the user's, and conversions.
+    """Leaves out what was said before, JAX's own code between the user's, and conversions.
 
     How a step that is left out makes the one before it mapped is said of the next one.
     """
-    told, kind = [steps[0]], ""
+    told, kind, said = [steps[0]], "", {(steps[0].text, steps[0].span)}
     for step in steps[1:]:
         kind = step.kind or kind
-        if step.equation is None or not _silent(report, step, told[-1]):
-            told.append(replace(step, kind=kind))
+        if step.equation is not None and (not step.text or (step.text, step.span) in said):
+            continue
+        equation = _equation(report, step.equation)
+        if equation is None or equation.primitive != "convert_element_type":
+            told.append(replace(step, kind=kind) if kind else step)
+            said.add((step.text, step.span))
             kind = ""
     return told
-
-
-def _silent(report: Report, step: Step, last: Step) -> bool:
-    if not step.text or (step.text, step.span) == (last.text, last.span):
-        return True
-    equation = _equation(report, step.equation)
-    return equation is not None and equation.primitive == "convert_element_type"
 
 
 def _name(step: Step) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from explainer.report import Leaf, Level, MappedLeaf, Report
-from explainer.ui import markup
-from explainer.ui.markup import Html, escape, tag
+from explainer.ui import markup, why
+from explainer.ui.markup import Html, escape, join, tag
 
 _MOST = 300  # rows
 
@@ -44,7 +44,8 @@ def _output(number: int, leaf: MappedLeaf | Leaf, report: Report) -> list[Html]:
     found = [
         (level, level.outputs[number] if number < len(level.outputs) else None) for level in report.stated
     ]
-    return _cells(tag("b", escape(leaf.path)), leaf, found)
+    name = join((tag("b", escape(leaf.path)), why.asked_of_output(report, leaf.path)))
+    return _cells(name, leaf, found)
 
 
 def _cells(

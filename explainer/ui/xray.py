@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from explainer import rewrites
 from explainer.report import BatchedAval, Equation, Report
 from explainer.rewrites import Rewrite
-from explainer.ui import markup
+from explainer.ui import markup, why
 from explainer.ui.markup import Html, escape, join, tag
 
 _MANY = 4  # primitives that batching made of one; beyond that only their number is shown
@@ -22,7 +22,7 @@ def xray(report: Report) -> None:
     names = [level.name for level in report.levels]
     equations = report.equations[:_MOST]
     head = ("", "your code", "primitive", "one example", "with batch axes")
-    rows = join(_row(equation, names, body) for equation, body in _with_bodies(equations))
+    rows = join(_row(report, equation, names, body) for equation, body in _with_bodies(equations))
     markup.show(markup.table_of(head, rows, "pg-xray"))
     markup.show(markup.lights(equation.id for equation in equations))
     left_out = len(report.equations) - len(equations)
@@ -38,9 +38,10 @@ def _with_bodies(equations: Sequence[Equation]) -> Iterator[tuple[Equation, str]
         before = equation.body
 
 
-def _row(equation: Equation, names: Sequence[str], body: str) -> Html:
+def _row(report: Report, equation: Equation, names: Sequence[str], body: str) -> Html:
     one = join((markup.dtype_shape(out.dtype, out.shape) for out in equation.outputs), "<br>")
     batched = join((_batched(out, names) for out in equation.outputs), "<br>")
+    batched = join((batched, why.asked(report, equation)))
     cells = [escape(equation.id), _source(equation), _primitive(equation, body), one, batched]
     said = rewrites.rewrite(equation, names)
     under = None if said is None else _made(equation, said)
