@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import explainer
 from explainer import page
 from explainer.page import document
 from explainer.report import Failure, Leaf, Report
@@ -174,3 +175,11 @@ def test_long_reports_say_what_they_leave_out():
 def test_a_frame_unescapes_to_its_page():
     framed = page.framed(reports.pairwise())
     assert markup.escape(page.html(reports.pairwise())) in framed
+
+
+def test_a_script_is_drawn_by_its_first_call():
+    report = explainer.explain(Request(code="print('begun')\njax.vmap(jnp.sin)(jnp.ones(3))\n"))
+    read = Reader(page.html(report))
+    assert "script of 2 lines, 1 vmap call" in read.words
+    assert "begun" in read.words
+    assert [found for tag, found in read.elements if found.get("id") == "player"]
