@@ -20,6 +20,7 @@ from explainer.intermediates import Loop as Loop
 from explainer.intermediates import Proof as Proof
 from explainer.intermediates import Seen as Seen
 from explainer.intermediates import Values as Values
+from explainer.layers import Layer as Layer
 from explainer.spec import Request, Stage
 from explainer.xray import AxesTemplate as AxesTemplate
 from explainer.xray import BatchedAval as BatchedAval
@@ -219,6 +220,7 @@ class Report:
     notes: tuple[str, ...] = field(default=())  # what the reader must know: values kept concrete, text cut
     values: Values | None = None  # of the intermediates; None: the check stage did not run
     returned: tuple[Crossing, ...] = ()  # by the stated function, for one example: what becomes the outputs
+    layers: tuple[Layer, ...] = ()  # the stack of transformations, the levels among them, in call order
 
     def stage(self, name: Stage) -> StageReport | None:
         """Returns the record of one stage, None if it was never reached."""

@@ -70,19 +70,20 @@ class Capture:
     bodies: Bodies = field(default_factory=Bodies)
     levels: dict[int, int] = field(default_factory=dict)  # unit (its root) -> level
     repeats: set[int] = field(default_factory=set)  # units of calls that were made before
+    stack: internals.Stack = field(default_factory=internals.Stack)  # all transformations that were met
     _under: list[int] = field(default_factory=list)
     _groups: dict[Any, Captured] = field(default_factory=dict)
 
     @contextlib.contextmanager
     def following(self) -> Iterator[None]:
         """Follows calls meanwhile, in code that is being traced."""
-        with internals.catching(self._follow):
+        with internals.catching(self._follow), internals.noting(self.stack):
             yield
 
     @contextlib.contextmanager
     def observing(self) -> Iterator[None]:
         """Notes calls meanwhile and changes nothing about them."""
-        with internals.catching(self._observe):
+        with internals.catching(self._observe), internals.noting(self.stack):
             yield
 
     @contextlib.contextmanager
@@ -238,7 +239,8 @@ class Capture:
     def _inside(self, captured: Captured) -> Iterator[None]:
         self._under.append(captured.number)
         try:
-            yield
+            with internals.level(self.stack, captured.number, captured.call):
+                yield
         finally:
             self._under.pop()
             captured.call.release()

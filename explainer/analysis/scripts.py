@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import jax
 
-from explainer.analysis import batching, captured, lens, parsing, printed, running
+from explainer.analysis import batching, captured, layering, lens, parsing, printed, running
 from explainer.analysis.capturing import MOST_LEVELS, Capture, Enough
 from explainer.analysis.inlining import without_jit
 from explainer.analysis.listing import Listing
@@ -35,6 +35,7 @@ def _run(run: Run) -> None:
             jax.effects_barrier()
     finally:
         run.add(levels=captured.levels(observed, _nothing_known(run, observed)), device=running.device())
+        run.add(layers=layering.layers(observed.stack.found, run.report.levels, run.sources))
     if len(observed.found) >= MOST_LEVELS:
         run.add(notes=(*run.report.notes, f"only the first {MOST_LEVELS} places with a vmap call are listed"))
 
@@ -103,7 +104,8 @@ def _merged(observed: tuple[Level, ...], followed: tuple[Level, ...]) -> tuple[L
 
 
 def _same(one: Level, other: Level) -> bool:
-    return (one.span, one.parent, one.inputs) == (other.span, other.parent, other.inputs)
+    mine, yours = ((level.span, level.parent, level.function, level.inputs) for level in (one, other))
+    return mine == yours
 
 
 def _check(run: Run) -> str:

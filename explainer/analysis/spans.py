@@ -95,6 +95,11 @@ class Sources:
         frames = list(_frames(error))
         return bool(frames) and self._has(frames[-1].tb_frame.f_code.co_filename)
 
+    @property
+    def mapped(self) -> Span | None:
+        """Returns the whole of the text that says what is mapped; None where there is no such text."""
+        return next(iter(self._mapped), None)
+
     def text(self, span: Span | None) -> str:
         """Returns the text a span covers, on one line."""
         if span is None:

@@ -17,6 +17,7 @@ from explainer.analysis import (
     batching,
     captured,
     checking,
+    layering,
     lens,
     parsing,
     printed,
@@ -125,6 +126,7 @@ def _batch(run: Run) -> str:
     stated = run.report.levels[: len(program.levels)]
     run.add(equations=found.equations, jaxpr=found.jaxprs, levels=(*stated, *found.captured))
     run.add(returned=found.returned)
+    run.add(layers=layering.layers(nest.capture.stack.found, run.report.levels, run.sources))
     # the user's out_axes, or a program the probes cannot follow: lowering tells the two apart
     return "" if nest.error is None else "the batch axes could not be followed to the end"
 

@@ -1,6 +1,9 @@
 """All that touches JAX's internals, and with them all that depends on JAX's version.
 
     calls       calls of jax.vmap, wherever they are made
+    stack       the transformations under way, and the shapes that go in and out of each
+    entrances   where jit, grad, ... pass through JAX, which is where they are noted
+    flows       likewise scan, while_loop, cond, ... and the functions they are given
     probes      tags and probes inside jaxprs, and how they are read back
     jaxprs      the bodies of an equation, the frames that made it, running a jaxpr
     wires       how values go through an equation and its bodies
@@ -18,6 +21,8 @@ from explainer.analysis.internals.calls import Call as Call
 from explainer.analysis.internals.calls import apart as apart
 from explainer.analysis.internals.calls import catching as catching
 from explainer.analysis.internals.changes import changes as changes
+from explainer.analysis.internals.entrances import level as level
+from explainer.analysis.internals.entrances import noting as noting
 from explainer.analysis.internals.jaxprs import Body as Body
 from explainer.analysis.internals.jaxprs import ClosedJaxpr as ClosedJaxpr
 from explainer.analysis.internals.jaxprs import Literal as Literal
@@ -53,6 +58,9 @@ from explainer.analysis.internals.probes import resolve as resolve
 from explainer.analysis.internals.probes import tag as tag
 from explainer.analysis.internals.probes import unit as unit
 from explainer.analysis.internals.probes import without_probes as without_probes
+from explainer.analysis.internals.stack import Entered as Entered
+from explainer.analysis.internals.stack import Piece as Piece
+from explainer.analysis.internals.stack import Stack as Stack
 from explainer.analysis.internals.wires import End as End
 from explainer.analysis.internals.wires import Wire as Wire
 from explainer.analysis.internals.wires import wires as wires
