@@ -214,6 +214,21 @@ def test_values_are_stacked_where_the_levels_put_them(explained):
     assert one.outputs[0].kept == ((0, 1, 2, 3), (0, 1, 2))
 
 
+def test_the_values_of_a_run_are_those_of_plain_jax():
+    one = focus(explainer.explain(CLOSURES), 1)
+    X, Y = np.arange(6.0).reshape(3, 2), np.arange(8.0).reshape(4, 2)
+    assert one.outputs[0].preview == ((X - Y[:, None]) ** 2).sum(-1).tolist()
+    assert [leaf.preview for each in one.arguments for leaf in each.leaves] == [Y.tolist(), X.tolist()]
+
+
+def test_a_tree_of_results_has_the_values_of_the_whole_call():
+    report = explainer.explain(TREES)
+    inner, outer = ({leaf.path: leaf.preview for leaf in focus(report, n).outputs} for n in (1, 0))
+    assert inner == outer
+    assert np.shape(inner["out['y']"]) == (3, 1, 7)
+    assert np.shape(inner["out['b']"]) == (3, 7)
+
+
 def test_a_result_that_no_example_changes_is_repeated_along_the_axis_it_gets():
     code = "x = jnp.ones(12)\njax.vmap(lambda a: jnp.array([1., jnp.nan]), out_axes=1)(x)\n"
     report = explainer.explain(Request(code=code), until="batch")

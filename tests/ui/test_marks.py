@@ -86,6 +86,16 @@ def test_every_mapped_size_has_its_levels_name_and_colour():
     )
 
 
+def test_levels_side_by_side_have_the_colour_of_their_depth():
+    code = "a = jax.vmap(lambda x: x + 1)(jnp.ones(3))\nb = jax.vmap(lambda x: x * 2)(a)\n"
+    request = Request(code=code)
+    shown = Explanation(request, explainer.explain(request), None, 0.0)
+    assert [part.level for hint in marks.of(shown).hints for part in hint.parts if part.text == "i:3"] == [
+        0,
+        0,
+    ]
+
+
 def test_where_there_is_little_room_a_hint_says_the_batched_type_or_the_first_value_and_how_many_more():
     first, second, third = margin(body("d = x - 1", "a_very_long_name = x + 1", "return d, d, d")).hints
     assert narrow(first) == "d: f32[i:3,2]"
