@@ -64,7 +64,7 @@ def describe(program: Program, nest: Nest, sources: Sources) -> Description:
     batched = tracing.whatever_out_axes(program, nest) if nest.jaxpr is None else nest.jaxpr
     count = len(program.levels) + len(capture.found)
     marks = _marks(program, capture)
-    seen = {} if batched is None else reading.read(source, batched, marks, count)
+    seen = {} if batched is None else reading.read(source, batched, marks, _devices(capture), count)
     listing = Listing(capture, count, sources, seen)
     printed = listing.unit(source, len(program.levels) - 1 if program.levels else None)
     why.give(listing, source, [program.operands[position].path for position in nest.traced])
@@ -92,7 +92,7 @@ def describe_roots(capture: Capture, sources: Sources) -> Description:
     for unit, _, root in units:
         if unit is not None and root is not None:
             marks = lambda number: capture.level_names(capture.levels.get(number))  # noqa: E731
-            seen |= reading.read(unit, root.jaxpr, marks, count)
+            seen |= reading.read(unit, root.jaxpr, marks, _devices(capture), count)
     listing = Listing(capture, count, sources, seen)
     for unit, number, root in units:
         if unit is not None and root is not None:
@@ -106,6 +106,10 @@ def _marks(program: Program, capture: Capture) -> reading.Marks:
     """Returns, for a unit, the level that each axis name noted in its probes stands for."""
     stated = [(tracing.level_key(program, k), k) for k in reversed(range(len(program.levels)))]
     return lambda unit: [*capture.level_names(capture.levels.get(unit)), *stated]
+
+
+def _devices(capture: Capture) -> reading.DeviceAxes:
+    return lambda unit: capture.device_axes(capture.levels.get(unit))
 
 
 def with_inner_levels(program: Program, nest: Nest, found: Description) -> Jaxprs | None:

@@ -66,6 +66,7 @@ def _level(captured: Captured, capture: Capture, listing: Listing) -> Level:
         span=_span(captured, listing),
         captured=True,
         made_by=call.made_by,
+        transform=call.transform,
         count=captured.count,
         enters=_enters(captured, listing),
         leaves=_leaves(captured, listing),

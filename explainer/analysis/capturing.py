@@ -1,4 +1,4 @@
-"""Capturing: every call of jax.vmap made while the user's code runs, as a tree of levels.
+"""Capturing: every call of jax.vmap, pmap and shard_map made while the user's code runs, a tree of levels.
 
     user code ── jax.vmap ──▶ internals.Call ──▶ Capture ──▶ Captured levels, their units
 
@@ -19,7 +19,9 @@ from typing import Any
 import jax
 
 from explainer.analysis import internals
-from explainer.analysis.internals import Bodies, Call, ClosedJaxpr, Instrumented
+from explainer.analysis.internals import Bodies, ClosedJaxpr, Instrumented, MeshCall, Spread
+
+Call = internals.Call | MeshCall
 
 MOST_LEVELS = 300  # places of code with a vmap call that are told apart
 
@@ -102,8 +104,20 @@ class Capture:
 
     def level_names(self, level: int | None) -> list[tuple[Any, int]]:
         """Lists (axis name that probes note, level), innermost first."""
-        chain = [self.found[n - self.first] for n in self.chain(level) if n >= self.first]
-        return [(_key(captured), captured.number) for captured in reversed(chain)]
+        vmaps = (each for each in self._around(level) if not isinstance(each.call, MeshCall))
+        return [(_key(captured), captured.number) for captured in reversed(list(vmaps))]
+
+    def device_axes(self, level: int | None) -> list[DeviceAxis]:
+        """Lists the levels over devices around `level`, itself included, outermost first."""
+        around = ((captured.number, captured.call) for captured in self._around(level))
+        return [
+            DeviceAxis(number, call.mesh_axis, call.axis_size, call.spread)
+            for number, call in around
+            if isinstance(call, MeshCall)
+        ]
+
+    def _around(self, level: int | None) -> list[Captured]:
+        return [self.found[n - self.first] for n in self.chain(level) if n >= self.first]
 
     def mapped(self, captured: Captured) -> ClosedJaxpr | None:
         """Traces a level by itself: what it alone makes of its function; None where that cannot be told."""
@@ -115,11 +129,11 @@ class Capture:
         def fun(shared: list[Any], mapped: list[Any]) -> list[Any]:
             return internals.evaluate(ClosedJaxpr(clean.jaxpr, shared), mapped)
 
-        axes = (None, [call.dims[n] for n in captured.inputs])
         shared = [internals.aval_of(var) for var in unit.closed.jaxpr.constvars]
-        handed = [captured.avals[n] for n in captured.inputs]
-        level = jax.vmap(fun, axes, list(call.out_dims), axis_name=call.axis_name, axis_size=call.axis_size)
+        whole = call.whole(captured.avals)
+        handed = [whole[n] for n in captured.inputs]
         try:
+            level = call.alone(fun, captured.inputs)
             return jax.make_jaxpr(level, axis_env=captured.axes)(shared, handed)
         except Exception:  # noqa: BLE001  (a mesh axis, say, that cannot be bound outside of its mesh)
             return None
@@ -161,7 +175,7 @@ class Capture:
 
     def _root(self, captured: Captured, call: Call) -> Any:
         """Traces the whole call to one program, then runs that on the values."""
-        mapped = [n for n, aval in enumerate(captured.avals) if call.dims[n] is not None and aval is not None]
+        mapped = [n for n, aval in enumerate(captured.avals) if call.enters(n) and aval is not None]
         returned: list[Any] = []
         inferred: list[Any] = []
 
@@ -181,14 +195,24 @@ class Capture:
             captured.note = captured.note or _needs_values(error)
             with internals.catching(_as_it_is):
                 return call.proceed()
-        captured.root = _seen(closed, arrays)
+        owner = self._innermost(captured)
+        owner.root = _seen(closed, arrays)
         out = internals.evaluate(internals.without_probes(closed), arrays)
         return _made(out, returned), tuple(inferred)
 
+    def _innermost(self, captured: Captured) -> Captured:
+        """Returns, of a shard_map over several axes, the level of the innermost, which has the unit."""
+        if not isinstance(captured.call, MeshCall):
+            return captured
+        spread = captured.call.spread
+        own = (each for each in self.found if isinstance(each.call, MeshCall) and each.call.spread is spread)
+        return next((each for each in own if each.unit is not None), captured)
+
     def _example(self, captured: Captured, call: Call, new: bool, *leaves: Any) -> list[Any]:
         """Stands for the mapped function: traces it for one example, then runs the jaxpr on the tracers."""
-        inputs = [n for n, leaf in enumerate(leaves) if call.dims[n] is not None and internals.is_plain(leaf)]
+        inputs = [n for n, leaf in enumerate(leaves) if call.enters(n) and internals.is_plain(leaf)]
         arrays = [leaves[n] for n in inputs]
+
         returned: list[Any] = []
 
         def fun(*example: Any) -> list[Any]:
@@ -206,6 +230,8 @@ class Capture:
         if new and captured.unit is None:
             captured.unit, captured.inputs = unit, tuple(inputs)
             captured.names = tuple(_names(call, leaves, inputs, closed.consts))
+            if isinstance(call, MeshCall):
+                captured.note = _asked(unit, captured, call)
         else:
             self.repeats.add(unit.root)
         return _made(internals.evaluate(unit.closed, arrays), returned)
@@ -213,9 +239,10 @@ class Capture:
     def _enter(self, call: Call) -> tuple[Captured | None, bool]:
         """Returns the level of a call, and whether it is the first call of that level."""
         parent = self._under[-1] if self._under else self.outer
-        avals = tuple(_aval(leaf) for leaf in call.leaves)
+        avals = call.avals
         group = (
             parent,
+            call.transform,
             call.sites[:1],
             call.where,
             call.dims,
@@ -246,7 +273,27 @@ class Capture:
             captured.call.release()
 
     def _left(self, captured: Captured, outputs: Sequence[Any]) -> None:
-        captured.outputs = tuple(internals.aval(output) for output in outputs)
+        captured.outputs = tuple(captured.call.seen(outputs))
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceAxis:
+    """A level over devices: which values inside it differ between them, its `spread` tells."""
+
+    level: int
+    name: Any  # of the mesh's axis
+    size: int
+    spread: Spread
+
+
+def _asked(unit: Instrumented, captured: Captured, call: MeshCall) -> str:
+    """Asks which values differ between the devices of a call; returns why that is not known, "" if it is."""
+    try:
+        call.ask(unit, captured.inputs, captured.axes)
+    except Exception as error:  # noqa: BLE001  (whatever JAX's rules raise)
+        said = (str(error).strip() or type(error).__name__).split("\n")[0]
+        return f"which of its values differ between devices could not be told ({said})"
+    return ""
 
 
 class Enough(BaseException):
@@ -272,14 +319,6 @@ def _filled(leaves: Sequence[Any], places: Sequence[int], values: Sequence[Any])
     for place, value in zip(places, values, strict=True):
         filled[place] = value
     return filled
-
-
-def _aval(leaf: Any) -> jax.ShapeDtypeStruct | None:
-    """Returns the shape and dtype of an array or a Python number; None for anything else."""
-    try:
-        return internals.aval(leaf)
-    except TypeError:
-        return None
 
 
 def _shapes(avals: Sequence[jax.ShapeDtypeStruct | None]) -> tuple[Any, ...]:

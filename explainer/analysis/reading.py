@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from explainer.analysis import internals
+from explainer.analysis.capturing import DeviceAxis
 from explainer.analysis.internals import ClosedJaxpr, Instrumented, Key
 from explainer.report import Change
 
@@ -32,7 +33,13 @@ class Seen:
     places: dict[int, Place] = field(default_factory=dict)  # by output
 
 
-def read(source: Instrumented, batched: ClosedJaxpr, marks: Marks, levels: int) -> dict[Key, Seen]:
+DeviceAxes = Callable[[int], Sequence[DeviceAxis]]
+"""Returns, for a unit, the levels over devices around it, outermost first."""
+
+
+def read(
+    source: Instrumented, batched: ClosedJaxpr, marks: Marks, devices: DeviceAxes, levels: int
+) -> dict[Key, Seen]:
     """Collects, per equation, what was emitted for it and where the axes of all `levels` levels are."""
     seen: dict[Key, Seen] = {}
     closed: set[Key] = set()
@@ -41,7 +48,8 @@ def read(source: Instrumented, batched: ClosedJaxpr, marks: Marks, levels: int) 
         if emitted.eqn.primitive is internals.probe_p:
             if body not in closed:
                 closed.add(body)
-                _note(emitted, source, _Chain(marks(emitted.key[0][0]), levels), seen)
+                unit = emitted.key[0][0]
+                _note(emitted, source, _Chain(marks(unit), devices(unit), levels), seen)
         elif body not in closed:  # JAX may emit a body twice (while's condition): once tells all
             _emit(seen.setdefault(emitted.key, Seen()), emitted, source)
     return seen
@@ -52,6 +60,7 @@ class _Chain:
     """The levels around a unit, and the number of levels there are in all."""
 
     marks: Sequence[tuple[Any, int]]
+    devices: Sequence[DeviceAxis]
     levels: int
 
     def dims(self, noted: Sequence[tuple[Any, Sequence[int | None]]]) -> dict[int, Sequence[int | None]]:
@@ -77,12 +86,28 @@ def _emit(entry: Seen, emitted: internals.Emitted, source: Instrumented) -> None
 def _note(emitted: internals.Emitted, source: Instrumented, chain: _Chain, seen: dict[Key, Seen]) -> None:
     """Reads one probe: the axes of a body's inputs and of every value computed in it."""
     body = emitted.eqn.params["body"]
+    inside = (*emitted.key[:-1], (body, internals.INPUTS))
+    spread = [(axis, axis.spread.dims(axis.name, inside, emitted.eqn)) for axis in chain.devices]
+    if any(dims is None for _, dims in spread):
+        return  # nothing is claimed
     by_level = chain.dims(emitted.eqn.params["seen"])
     for n, (eqn, output) in enumerate(source.probed[body]):
         dims = positions([by_level[k][n] if k in by_level else None for k in range(chain.levels)])
         entry = seen.setdefault((*emitted.key[:-1], (body, eqn)), Seen())
         shape = tuple(getattr(emitted.eqn.invars[n].aval, "shape", ()))
-        entry.places[output] = (dims, shape)
+        between = [axis for axis, dims in spread if dims is not None and dims[n] is not None]
+        entry.places[output] = _over_devices((dims, shape), between)
+
+
+def _over_devices(place: Place, between: Sequence[DeviceAxis]) -> Place:
+    """Puts the axes of devices in front of an array that each of them has its own of.
+
+    (0, None), (3, 2), over 4 devices of level 1  ->  (1, 0), (4, 3, 2)
+    """
+    dims = [None if dim is None else dim + len(between) for dim in place[0]]
+    for number, axis in enumerate(between):
+        dims[axis.level] = number
+    return tuple(dims), (*(axis.size for axis in between), *place[1])
 
 
 def positions(relative: list[int | None]) -> tuple[int | None, ...]:

@@ -1,6 +1,8 @@
 """All that touches JAX's internals, and with them all that depends on JAX's version.
 
     calls       calls of jax.vmap, wherever they are made
+    mesh_calls  calls of jax.pmap and jax.shard_map
+    spreads     which values differ between devices
     stack       the transformations under way, and the shapes that go in and out of each
     entrances   where jit, grad, ... pass through JAX, which is where they are noted
     flows       likewise scan, while_loop, cond, ... and the functions they are given
@@ -13,13 +15,13 @@
 Relies on, in jax 0.10.2: `batching.batch` and what `vmap_f` calls its variables, `DebugInfo`,
 `fancy_primitive_batchers`, `dce_rules`, `new_jaxpr_eqn`, `Jaxpr.replace`,
 `JaxprEqn.replace`, `Traced._consts`, name stacks surviving `eval_jaxpr`, the axis environment
-(`trace_ctx`, `AxisEnv`, `eval_context`), and the pretty-printer's `JaxprPpContext`.
+(`trace_ctx`, `AxisEnv`, `eval_context`), `_cached_shard_map`, `shard_map_p`, `FlatTree`, and the
+pretty-printer's `JaxprPpContext`.
 `tests/analysis` fails when one of these changes.
 """
 
 from explainer.analysis.internals.calls import Call as Call
 from explainer.analysis.internals.calls import apart as apart
-from explainer.analysis.internals.calls import catching as catching
 from explainer.analysis.internals.changes import changes as changes
 from explainer.analysis.internals.entrances import level as level
 from explainer.analysis.internals.entrances import noting as noting
@@ -39,6 +41,8 @@ from explainer.analysis.internals.jaxprs import refuse_leaks as refuse_leaks
 from explainer.analysis.internals.jaxprs import sub_jaxprs as sub_jaxprs
 from explainer.analysis.internals.jaxprs import traced_function as traced_function
 from explainer.analysis.internals.jaxprs import transposed as transposed
+from explainer.analysis.internals.mesh_calls import MeshCall as MeshCall
+from explainer.analysis.internals.mesh_calls import catching as catching
 from explainer.analysis.internals.printing import Printed as Printed
 from explainer.analysis.internals.printing import print_jaxpr as print_jaxpr
 from explainer.analysis.internals.probes import INPUTS as INPUTS
@@ -58,6 +62,7 @@ from explainer.analysis.internals.probes import resolve as resolve
 from explainer.analysis.internals.probes import tag as tag
 from explainer.analysis.internals.probes import unit as unit
 from explainer.analysis.internals.probes import without_probes as without_probes
+from explainer.analysis.internals.spreads import Spread as Spread
 from explainer.analysis.internals.stack import Entered as Entered
 from explainer.analysis.internals.stack import Piece as Piece
 from explainer.analysis.internals.stack import Stack as Stack

@@ -10,6 +10,7 @@ the call as JAX would (`Call.proceed`), or with another function in the place of
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import sys
 import threading
@@ -17,13 +18,15 @@ import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax
 from jax._src import core
 from jax._src import linear_util as lu
 from jax._src.interpreters import batching
 from jax.extend import source_info_util
+
+from explainer.analysis.internals.jaxprs import aval
 
 Site = tuple[types.CodeType, int]
 """A place in running code: the code object and the offset of its instruction."""
@@ -39,6 +42,8 @@ _MAKERS = {
     "map": "jax.lax.map",
     "map.<locals>.<lambda>": "jax.lax.map",
     "map.<locals>.g": "jax.lax.map",
+    "apply_along_axis": "jax.numpy.apply_along_axis",
+    "fromfunction": "jax.numpy.fromfunction",
 }
 """JAX's own functions whose vmap is shown as theirs."""
 
@@ -47,7 +52,7 @@ _CALLERS = tuple(
     for name in (
         *("linear_util.py", "api.py", "api_util.py", "core.py", "pjit.py", "interpreters/"),
         *("custom_derivatives.py", "custom_batching.py", "custom_transpose.py", "ad_checkpoint.py"),
-        *("lax/control_flow/", "pmap.py", "shard_map.py", "traceback_util.py"),
+        *("lax/control_flow/", "pmap.py", "shard_map.py", "traceback_util.py", "tree.py", "tree_util.py"),
     )
 )
 """Where JAX calls a function it was given, so that a vmapped one is the giver's.
@@ -81,6 +86,7 @@ class Call:
     sites: tuple[Site, ...]
     out_dims: tuple[int | None, ...] = ()  # known once the function has returned
     out_paths: tuple[str, ...] = ()
+    transform: Literal["vmap"] = "vmap"
     _fun: Any = None
     _axis_data: Any = None
     _dests: Any = None
@@ -103,6 +109,28 @@ class Call:
         batched = _batch(fun, data, self.dims, self._destinations, sum_match=self._sum_match)
         return batched.call_wrapped(*(self.leaves if leaves is None else leaves))
 
+    def enters(self, leaf: int) -> bool:
+        """Tells whether a leaf is an input of the function's trace: what is not mapped is handed as it is."""
+        return self.dims[leaf] is not None
+
+    @property
+    def avals(self) -> tuple[jax.ShapeDtypeStruct | None, ...]:
+        """Returns the leaves' shapes as this call sees them, None for what is no array."""
+        return tuple(map(aval_or_none, self.leaves))
+
+    def seen(self, outputs: Sequence[Any]) -> list[Any]:
+        """Returns the results' shapes as this call leaves them."""
+        return list(map(aval, outputs))
+
+    def whole(self, avals: Sequence[Any]) -> list[Any]:
+        """Returns the leaves' shapes as `alone` takes them; `avals` are all leaves as this call sees them."""
+        return list(avals)
+
+    def alone(self, fun: Callable[..., list[Any]], inputs: Sequence[int]) -> Callable[..., list[Any]]:
+        """Returns vmap of `fun(shared, inputs)` alone, on flat arguments and results."""
+        axes = (None, [self.dims[n] for n in inputs])
+        return jax.vmap(fun, axes, list(self.out_dims), axis_name=self.axis_name, axis_size=self.axis_size)
+
     def release(self) -> None:
         """Lets go of the arguments, which may be large, or tracers that must not outlive their trace."""
         self.leaves, self._frame, self._fun, self._dests = (), {}, None, None
@@ -119,7 +147,16 @@ class Call:
         return dests
 
 
-Handler = Callable[[Call], Any]
+def aval_or_none(leaf: Any) -> jax.ShapeDtypeStruct | None:
+    """Returns the shape and dtype of an array or a Python number; None for anything else."""
+    try:
+        return aval(leaf)
+    except TypeError:
+        return None
+
+
+Handler = Callable[[Any], Any]
+"""Takes a Call, or what has its interface."""
 
 _batch = batching.batch
 _local = threading.local()
@@ -128,7 +165,7 @@ _local = threading.local()
 @contextlib.contextmanager
 def catching(handler: Handler) -> Iterator[None]:
     """Hands every call of a vmapped function in this thread to `handler` meanwhile; the last set counts."""
-    outer = getattr(_local, "handler", None)
+    outer = current()
     _local.handler = handler
     batching.batch = _hooked
     try:
@@ -139,6 +176,21 @@ def catching(handler: Handler) -> Iterator[None]:
             batching.batch = _batch
 
 
+def current() -> Handler | None:
+    """Returns the handler of this thread."""
+    return getattr(_local, "handler", None)
+
+
+@contextlib.contextmanager
+def unseen() -> Iterator[None]:
+    """Lets calls go by unmet meanwhile."""
+    handler, _local.handler = current(), None
+    try:
+        yield
+    finally:
+        _local.handler = handler
+
+
 @dataclass(frozen=True, slots=True)
 class _Caught:
     """What `batch` returns in a call that is handled: called like JAX's own WrappedFun."""
@@ -147,14 +199,14 @@ class _Caught:
 
 
 def _hooked(fun: Any, axis_data: Any, in_dims: Any, out_dim_dests: Any, sum_match: bool = False) -> Any:
-    handler: Handler | None = getattr(_local, "handler", None)
+    handler = current()
     frame = sys._getframe(1)
     info = fun.debug_info
     if handler is None or info.traced_for != "vmap" or frame.f_code.co_name != "vmap_f":
         return _batch(fun, axis_data, in_dims, out_dim_dests, sum_match=sum_match)
     names = frame.f_locals
     function = names.get("fun", fun.f)
-    made_by, sites = _origin(frame, function)
+    made_by, sites = origin(frame, function)
     if made_by is None:
         return _Caught(_unseen(_batch(fun, axis_data, in_dims, out_dim_dests, sum_match=sum_match)))
 
@@ -169,8 +221,8 @@ def _hooked(fun: Any, axis_data: Any, in_dims: Any, out_dim_dests: Any, sum_matc
             dims=tuple(in_dims),
             axis_name=axis_data.name if named else None,
             axis_size=axis_data.size,
-            in_axes=_text(names.get("in_axes")),
-            out_axes=_text(names.get("out_axes")),
+            in_axes=text(names.get("in_axes")),
+            out_axes=text(names.get("out_axes")),
             made_by=made_by,
             sites=sites,
             _fun=fun,
@@ -188,16 +240,13 @@ def _unseen(batched: Any) -> Callable[..., Any]:
     """Returns a call under which no further call is met: inner works of JAX may map in turn."""
 
     def call_wrapped(*leaves: Any) -> Any:
-        handler, _local.handler = _local.handler, None
-        try:
+        with unseen():
             return batched.call_wrapped(*leaves)
-        finally:
-            _local.handler = handler
 
     return call_wrapped
 
 
-def _origin(frame: Any, function: Any) -> tuple[str | None, tuple[Site, ...]]:
+def origin(frame: Any, function: Any) -> tuple[str | None, tuple[Site, ...]]:
     """Tells who made a call ("" the user, None: inner works of JAX) and which frames led to it."""
     frame = frame.f_back
     while frame.f_code.co_name == "reraise_with_filtered_traceback":
@@ -220,10 +269,11 @@ def _maker(caller: Any, function: Any) -> str | None:
         return file.partition(_LIBRARIES)[2].partition(os.sep)[0]
     maker = _MAKERS.get(caller.f_code.co_qualname)
     if maker is not None:
-        return None if _of_jax(caller.f_locals.get("pyfunc")) else maker
+        given = (caller.f_locals.get(name) for name in ("pyfunc", "func1d"))
+        return None if any(map(_of_jax, given)) else maker
     while caller is not None and caller.f_code.co_filename.startswith((*_CALLERS, _OURS)):
         if _wraps(caller, function):
-            return _origin(caller, caller.f_locals["fun"])[0]
+            return origin(caller, caller.f_locals["fun"])[0]
         caller = caller.f_back
     inner_works = caller is not None and caller.f_code.co_filename.startswith(_JAX) and _of_jax(function)
     return None if inner_works else ""
@@ -243,11 +293,16 @@ def _wraps(frame: Any, function: Any) -> bool:
 
 
 def _of_jax(function: Any) -> bool:
-    code = getattr(function, "__code__", None)
-    return code is not None and code.co_filename.startswith(_JAX)
+    """Tells a function of JAX's own; what Python itself brings along, only JAX maps out of a user's sight."""
+    while not inspect.isfunction(function):
+        inner = getattr(function, "func", getattr(function, "__wrapped__", None))
+        if inner is None:
+            return inspect.isbuiltin(function)
+        function = inner
+    return function.__code__.co_filename.startswith(_JAX)
 
 
-def _text(axes: Any) -> str:
+def text(axes: Any) -> str:
     """Writes an in_axes or out_axes as given; a tree of the user's own classes by its repr, capped."""
     text = repr(axes)
     return text if len(text) <= 200 else text[:199] + "…"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import math
+import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from jax._src import pmap as _pmap
 from jax._src import shard_map as _shard_map
 from jax._src import xla_bridge
 
-UNNAMED = "_internal_pmap_axis_name"  # what JAX calls the axis of a pmap without axis_name
+_UNNAMED = re.compile(r"_internal_pmap_axis_name|<axis 0x[0-9a-f]+>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +95,22 @@ def _pmap_leaves(notes: _Notes, leaves: Any, in_axes: Any) -> None:
 
 def _pmap_call(notes: _Notes, fun: Any, tree: Any, in_axes: Any, *rest: Any) -> None:
     devices, axis_name = rest[-2:]
-    paths = _paths(jax.tree.unflatten(tree, range(tree.num_leaves)), fun.debug_info.arg_names)
+    paths = leaf_paths(jax.tree.unflatten(tree, range(tree.num_leaves)), fun.debug_info.arg_names)
     parts = tuple(
         Part(path, tuple(jax.typeof(leaf).shape), axis, len(devices))
         for path, leaf, axis in zip(paths, notes.leaves, in_axes, strict=True)
         if axis is not None
     )
-    names = () if axis_name == UNNAMED else (axis_name,)
+    names = () if axis_name_of(axis_name) is None else (axis_name,)
     notes.calls.append(Spread("pmap", parts, len(devices), names))
 
 
-def _paths(call: tuple[Any, Any], names: Any) -> list[str]:
+def axis_name_of(name: Any) -> Any:
+    """Returns the axis_name that a pmap was given; None where JAX made up a name, jax 0.9 one of a kind."""
+    return None if isinstance(name, str) and _UNNAMED.fullmatch(name) else name
+
+
+def leaf_paths(call: tuple[Any, Any], names: Any) -> list[str]:
     """Names the leaves of (args, kwargs) by the function's parameters: "x", "params['w']"."""
     flat, _ = jax.tree_util.tree_flatten_with_path(call)
     return [_path(keys, names) for keys, _ in flat]
@@ -125,7 +131,7 @@ def _shard_map_call(notes: _Notes, fun: Any, mesh: Any, tree: Any, *rest: Any) -
     if getattr(getattr(fun, "__code__", None), "co_filename", "") in (_pmap.__file__, _shard_map.__file__):
         return  # the inside of a pmap, and JAX's own helpers
     _, positions, specs, leaves = rest
-    paths = _paths((jax.tree.unflatten(tree, range(tree.num_leaves)), {}), _parameters(fun))
+    paths = leaf_paths((jax.tree.unflatten(tree, range(tree.num_leaves)), {}), _parameters(fun))
     parts = []
     for position, spec, leaf in zip(positions, specs, leaves, strict=True):
         shape = tuple(jax.typeof(leaf).shape)
