@@ -61,10 +61,14 @@ def outline(report: Report) -> tuple[Row, ...]:
 def starting(report: Report) -> int | None:
     """Returns the call to show first: None, the stated nest, if there is one.
 
-    Without one, the first call; where it does nothing but another one, that one: vmap(vmap(f)) -> j.
+    Without one, the call that was under way when the script failed; else the first call, or, where it does
+    nothing but another one, that one: vmap(vmap(f)) -> j.
     """
     if report.stated:
         return None
+    broken = [level.id for level in report.levels if not level.outputs]
+    if report.failure is not None and broken:
+        return broken[-1]
     found = next((level for level in report.levels if level.parent is None), None)
     busy = {equation.level for equation in report.equations}
     while found is not None and found.id not in busy:

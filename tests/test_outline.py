@@ -72,6 +72,16 @@ def test_a_stated_nest_is_shown_first():
     assert starting(explained(code, "f", "f32[3]")) == 0
 
 
+def test_a_call_that_failed_is_shown_first():
+    code = (
+        "jax.vmap(jnp.sin)(jnp.ones(3))\njax.vmap(jax.vmap(lambda x: x @ jnp.ones(3)))(jnp.ones((2, 2, 2)))"
+    )
+    report = explained(code)
+    assert report.failure is not None
+    assert [row.level for row in outline(report)] == [0, 1, 2]
+    assert starting(report) == 2
+
+
 def test_many_arrays_are_named_up_to_two():
     row = outline(explained("jax.vmap(lambda a, b, c: a)(jnp.ones(3), jnp.ones(3), jnp.ones(3))"))[0]
     assert row.words == ("line 1", "a (i:3,)", "b (i:3,)", "+1")

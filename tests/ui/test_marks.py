@@ -87,7 +87,8 @@ def test_every_mapped_size_has_its_levels_name_and_colour():
 
 
 def test_levels_side_by_side_have_the_colour_of_their_depth():
-    code = "a = jax.vmap(lambda x: x + 1)(jnp.ones(3))\nb = jax.vmap(lambda x: x * 2)(a)\n"
+    code = "def f(x):\n    return x + 1\n\ndef g(x):\n    return x * 2\n"
+    code += "jax.vmap(g)(jax.vmap(f)(jnp.ones(3)))\n"
     request = Request(code=code)
     shown = Explanation(request, explainer.explain(request), None, 0.0)
     assert [part.level for hint in marks.of(shown).hints for part in hint.parts if part.text == "i:3"] == [
