@@ -74,12 +74,16 @@ def _focused(shown: Explanation, level: int | None) -> Explanation:
     state = session.current()
     if level is None:
         return shown
-    if state.drawn is not None and state.drawn[:2] == (shown, level):
-        return state.drawn[2]
-    report = focus(shown.report, level)
-    picture = shown.picture if level == starting(shown.report) else redraw(report, None)
-    one = replace(shown, report=report, picture=picture, call=level)
-    state.drawn = shown, level, one
+    whole, before, one = state.drawn or (None, None, shown)
+    if whole is not shown or before != level:
+        one = _about(shown, level)
+        state.drawn = shown, level, one
     if state.good is shown:
         state.good = one
     return one
+
+
+def _about(shown: Explanation, level: int) -> Explanation:
+    report = focus(shown.report, level)
+    picture = shown.picture if level == starting(shown.report) else redraw(report, None)
+    return replace(shown, report=report, picture=picture, call=level)

@@ -195,6 +195,15 @@ def test_pasted_code_that_does_not_fit_the_fields_is_run_as_it_stands(fake):
     assert calls(page) == CALLS
 
 
+def test_the_old_picture_beside_an_error_is_that_of_the_chosen_call(script):
+    pick(script, 2)
+    before = components(script, PLAYER)
+    run(script)
+    edit_code(script, SCRIPT + "x = = 1")
+    assert 'role="alert"' in html(script)
+    assert components(script, PLAYER) == before
+
+
 def test_many_calls_are_a_menu(fake):
     code = "\n".join(f"jax.vmap(jnp.sin)(jnp.ones({n}))" for n in range(1, 20))
     page = opened(r=links.encode(Request(code=code)))
