@@ -12,8 +12,8 @@
     printing    jaxprs as JAX prints them, tagged line by line
     changes     the parameters in which two equations differ
 
-Relies on, in every version of JAX supported: `batching.batch` and what `vmap_f` calls its variables, `DebugInfo`,
-`fancy_primitive_batchers`, `dce_rules`, `new_jaxpr_eqn`, `Jaxpr.replace`,
+Relies on, in every version of JAX supported: `batching.batch` and what `vmap_f` calls its
+variables, `DebugInfo`, `fancy_primitive_batchers`, `dce_rules`, `new_jaxpr_eqn`, `Jaxpr.replace`,
 `JaxprEqn.replace`, `Traced._consts`, name stacks surviving `eval_jaxpr`, the axis environment
 (`trace_ctx`, `AxisEnv`, `eval_context`), `_cached_shard_map`, `shard_map_p`, `FlatTree`, and the
 pretty-printer's `JaxprPpContext`.
