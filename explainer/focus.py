@@ -14,7 +14,17 @@ from dataclasses import dataclass, replace
 
 from explainer.axis_order import AxisOrder, arranged
 from explainer.intermediates import Loop, Values
-from explainer.report import ArgumentReport, BatchedAval, Crossing, Equation, Failure, Leaf, Level, Report
+from explainer.report import (
+    ArgumentReport,
+    BatchedAval,
+    Crossing,
+    Equation,
+    Failure,
+    Layer,
+    Leaf,
+    Level,
+    Report,
+)
 from explainer.xray import Jaxprs, MappedLeaf
 
 WHOLE = "Time, memory and HLO are those of the whole program, so they are not shown for one call."
@@ -46,6 +56,7 @@ def focus(report: Report, level: int | None) -> Report:
         notes=(*report.notes, *_notes(report, picked, len(chain) < len(around))),
         values=_values(report, view, equations),
         returned=tuple(view.crossing(value) for value in picked.leaves) if _followed(picked) else (),
+        layers=tuple(map(view.layer, report.layers)),
     )
 
 
@@ -106,6 +117,10 @@ class _View:
             leaves=tuple(map(self.crossing, level.leaves)),
             jaxpr=self.texts(level.jaxpr),
         )
+
+    def layer(self, layer: Layer) -> Layer:
+        """Returns a layer of the whole stack with the new number of its level."""
+        return layer if layer.level is None else replace(layer, level=self.ids.get(layer.level))
 
     def failure(self, failure: Failure | None) -> Failure | None:
         if failure is None:

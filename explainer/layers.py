@@ -38,6 +38,7 @@ class Layer:
     left: tuple[MappedLeaf, ...] = ()
     pulled: tuple[MappedLeaf, ...] = ()  # the cotangents that its backward pass was given
     gradients: tuple[MappedLeaf, ...] = ()  # what that gave
+    by: tuple[str, ...] = ()  # the paths in `handed` that it differentiates by
     unseen: tuple[str, ...] = ()  # names of the fields above of which nothing is known
     level: int | None = None  # the level that it is
     name: str = ""  # of that level: "i"

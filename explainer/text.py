@@ -11,7 +11,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from explainer import lens, why
+from explainer import lens, sandwich, why
 from explainer.array_text import array_text
 from explainer.report import (
     ArgumentReport,
@@ -62,6 +62,7 @@ def sections(report: Report) -> list[tuple[str, list[str]]]:
         ("Levels, outermost first", _levels(report.levels)),
         ("Equations", _equations(report.equations, report.levels)),
         ("What batching made of them", _rewrites(report.equations, report.levels)),
+        ("Layers", sandwich.told(report)),
         ("Outputs", [line for leaf in report.outputs for line in _leaf(leaf)]),
         ("What the outputs are mapped by", why.told(report)),
         ("Check", [*_check(report.check), *lens.told(report)]),

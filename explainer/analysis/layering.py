@@ -6,6 +6,7 @@ Capture.stack, Report.levels ──▶ layers ──▶ Report.layers
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from explainer.analysis.internals import Entered, Piece
@@ -50,8 +51,8 @@ def _of_level(
         function=function,
         span=span,
         arrived=level.inputs,
-        handed=tuple(map(_one, level.inputs)),
-        returned=tuple(map(_one, outputs)),
+        handed=tuple(_one(leaf, level) for leaf in level.inputs),
+        returned=tuple(_one(leaf, level) for leaf in outputs),
         left=outputs,
         unseen=() if outputs else ("returned", "left"),
         level=level.id,
@@ -61,10 +62,14 @@ def _of_level(
     )
 
 
-def _one(leaf: MappedLeaf) -> MappedLeaf:
-    """Returns a leaf as one example sees it: (8, 3), axis 0 -> (3,)."""
+def _one(leaf: MappedLeaf, level: Level) -> MappedLeaf:
+    """Returns a leaf as one example sees it: (8, 3), axis 0 -> (3,); as one of 4 devices does -> (2, 3)."""
     if leaf.index is None:
         return leaf
+    if level.transform == "shard_map":
+        sizes = list(leaf.shape)
+        sizes[leaf.index] //= level.axis_size or 1
+        return replace(leaf, shape=tuple(sizes))
     shape = leaf.shape[: leaf.index] + leaf.shape[leaf.index + 1 :]
     return MappedLeaf(leaf.path, leaf.dtype, shape, None, None)
 
@@ -83,6 +88,7 @@ def _of_call(each: Entered, number: int, parent: int | None, function: str, span
         left=tuple(_leaves(each.left, axes.get("left", ()))),
         pulled=tuple(_leaves(each.pulled)),
         gradients=tuple(_leaves(each.gradients)),
+        by=each.by,
         unseen=tuple(name for name in FIELDS if getattr(each, name) is None),
         part=bool(each.part),
         made_by=each.made_by,

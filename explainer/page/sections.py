@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from explainer import rewrites, text
+from explainer import rewrites, sandwich_html, text
 from explainer.markup import Html, aval, escape, join, level, table, tag, type_text, typed
 from explainer.page import code
 from explainer.report import BatchedAval, Blame, Equation, Failure, Level, MappedLeaf, Report
@@ -30,6 +30,7 @@ def page(report: Report, player: Html) -> Html:
         tag("section", player, "pg-player"),
         _section("Notes", _notes(report)),
         _section("Levels and shapes", _levels(report.levels)),
+        _section("Layers", sandwich_html.boxes(report), "what goes in and out of every transformation"),
         _section("Equations", _equations(report), "what batching made of every step"),
         _section("Code", code.listing(report)),
         _plain("Arguments", said),

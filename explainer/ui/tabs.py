@@ -1,6 +1,6 @@
 """The views below the picture, each made only while it is open.
 
-    Explanation ─▶ Shapes | X-ray | Lens | Jaxpr | Output | Timing | HLO
+    Explanation ─▶ Shapes | X-ray | Lens | Layers | Jaxpr | Output | Timing | HLO
 
 What a failed run never reached is shown from the last good one, marked as old.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from explainer.report import Report
-from explainer.ui import hlo, jaxprs, lens, markup, outputs, session, shapes, timing, xray
+from explainer.ui import hlo, jaxprs, layers, lens, markup, outputs, session, shapes, timing, xray
 from explainer.ui.explanation import Explanation
 
 
@@ -33,6 +33,7 @@ VIEWS = (
     View("Shapes", lambda report: bool(report.arguments or report.outputs), shapes.shapes),
     View("X-ray", lambda report: report.jaxpr is not None, xray.xray),
     View("Lens", lambda report: report.values is not None, lens.view),
+    View("Layers", lambda report: report.jaxpr is not None or bool(report.layers), layers.layers),
     View("Jaxpr", lambda report: report.jaxpr is not None, jaxprs.jaxprs),
     View("Output", lambda report: bool(report.outputs), outputs.outputs),
     View("Timing", lambda report: report.timing is not None, timing.timing, whole=True),

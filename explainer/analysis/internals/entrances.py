@@ -133,16 +133,15 @@ _REVERSE = {
 
 def _linearize(notes: Stack, frame: Any, original: Any, args: Any, kwargs: Any) -> Any:
     """`ad.linearize(fun, primals, ...)`: runs a function and keeps what its derivative needs."""
-    kind, fun, given = _differentiation(frame)
+    kind, fun, given, by = _differentiation(frame)
     if not kind or not stack.shown(fun, frame):
         return original(*args, **kwargs)
     name, file = stack.source(fun)
-    primals = _flat(args[1:])
     with notes.entering(kind, name, f"{name} {file}", frame, arrived=given) as call:
         found = original(*args, **kwargs)
         if call is not None and call.new:
             entered = call.entered
-            entered.handed = _like(primals, given)
+            entered.handed, entered.by = given, by
             entered.returned = _numbered("out", found[0])
             aux = stack.pieces("aux", list(found[4:]))
             if kind in ("vjp", "linearize", "fwd_and_bwd", "value_and_grad"):
@@ -153,8 +152,9 @@ def _linearize(notes: Stack, frame: Any, original: Any, args: Any, kwargs: Any) 
         return found
 
 
-def _differentiation(frame: Any) -> tuple[str, Any, tuple[stack.Piece, ...]]:
-    """Tells from JAX's frames which public function differentiates, what, and with which arguments."""
+def _differentiation(frame: Any) -> tuple[str, Any, tuple[stack.Piece, ...], tuple[str, ...]]:
+    """Tells from JAX's frames which public function differentiates, what, with which arguments, by which."""
+    by: tuple[str, ...] = ()
     kind: str = ""
     fun: Any = None
     given: tuple[stack.Piece, ...] = ()
@@ -165,14 +165,9 @@ def _differentiation(frame: Any) -> tuple[str, Any, tuple[stack.Piece, ...]]:
             fun = names.get("fun", fun)
             args = names.get("primals", names.get("args", ()))
             given = stack.arguments(fun, args, names.get("kwargs", {}))
+            by = _chosen(fun, names, args) if "argnums" in names or not by else by
         frame = frame.f_back
-    return kind, fun, given
-
-
-def _flat(primals: Any) -> list[jax.ShapeDtypeStruct]:
-    """Returns the shapes of what `ad.linearize` is given: arrays, or one of JAX's flat trees of them."""
-    values = [value for each in primals for value in (each if _is_flat_tree(each) else (each,))]
-    return [aval for _, aval in stack.pieces("", values)]
+    return kind, fun, given, by
 
 
 def _is_flat_tree(value: Any) -> bool:
@@ -186,17 +181,12 @@ def _numbered(name: str, values: Any) -> tuple[stack.Piece, ...]:
     return stack.pieces(name, tree[0] if single else tree)
 
 
-def _like(avals: list[jax.ShapeDtypeStruct], given: tuple[stack.Piece, ...]) -> tuple[stack.Piece, ...]:
-    """Names what a function is handed after the arguments that have the same shapes, in order."""
-    rest, named = list(given), []
-    for aval in avals:
-        place = next((n for n, (_, each) in enumerate(rest) if _same(each, aval)), None)
-        named.append((rest.pop(place)[0] if place is not None else "", aval))
-    return tuple(named)
-
-
-def _same(one: jax.ShapeDtypeStruct, other: jax.ShapeDtypeStruct) -> bool:
-    return one.shape == other.shape and one.dtype == other.dtype
+def _chosen(fun: Any, names: dict[str, Any], args: Any) -> tuple[str, ...]:
+    """Names the arrays that a function is differentiated by; `names` are the variables of JAX's frame."""
+    argnums = names.get("argnums", range(len(args)))
+    wanted = {n % len(args) for n in ((argnums,) if isinstance(argnums, int) else argnums)}
+    chosen = [arg if n in wanted else None for n, arg in enumerate(args)]
+    return tuple(path for path, _ in stack.arguments(fun, chosen, {}))
 
 
 def _backward(notes: Stack, frame: Any, original: Any, args: Any, kwargs: Any) -> Any:
@@ -209,10 +199,9 @@ def _backward(notes: Stack, frame: Any, original: Any, args: Any, kwargs: Any) -
     if entered.gradients is None:
         entered.pulled = stack.pieces("cotangent", args[7])
         given = stack.pieces("", gradients)
-        names = entered.handed or ()
-        entered.gradients = tuple(
-            (f"d{names[n][0]}" if n < len(names) else path, aval) for n, (path, aval) in enumerate(given)
-        )
+        names = [f"d{name}" for name in entered.by]
+        named = names if len(names) == len(given) else [path for path, _ in given]
+        entered.gradients = tuple((name, aval) for name, (_, aval) in zip(named, given, strict=True))
         if entered.kind in ("grad", "value_and_grad"):
             entered.left = _after(entered)
     return gradients
@@ -236,7 +225,8 @@ def _jvp(notes: Stack, frame: Any, original: Any, args: Any, kwargs: Any) -> Any
     primals, tangents = stack.arguments(fun, args[1], {}), stack.pieces("tangent", args[2])
     outside = notes.last_around("jacfwd") if jacfwd else None
     if outside is not None:
-        name, primals = outside.name, _like([aval for _, aval in primals], outside.arrived or ())
+        known = zip(outside.by, primals, strict=False)
+        name, primals = outside.name, tuple((path, aval) for path, (_, aval) in known)
     arrived = (*primals, *tangents)
     made_by = "jax.jacfwd" if jacfwd else ""
     with notes.entering("jvp", name, f"{name} {file}", frame, arrived=arrived, made_by=made_by) as call:
@@ -247,7 +237,7 @@ def _jvp(notes: Stack, frame: Any, original: Any, args: Any, kwargs: Any) -> Any
             aux = (piece for tree in found[2:] for piece in stack.pieces("aux", tree))
             entered.left = (*entered.returned, *stack.pieces("tangent out", found[1]), *aux)
             if outside is not None:
-                outside.handed, outside.returned = entered.handed, entered.returned
+                outside.handed, outside.returned = outside.arrived, entered.returned
         return found
 
 
@@ -316,7 +306,10 @@ def level(notes: Stack, number: int, called: Any) -> Iterator[None]:
             fun, args, kwargs = (jacfun.f_locals[known] for known in ("fun", "args", "kwargs"))
             name, file = stack.source(fun)
             given = stack.arguments(fun, args, kwargs)
-            around.enter_context(notes.entering("jacfwd", name, f"{name} {file}", frame, arrived=given))
+            by = _chosen(fun, jacfun.f_locals, args)
+            around.enter_context(
+                notes.entering("jacfwd", name, f"{name} {file}", frame, arrived=given, by=by)
+            )
         elif made_by == "jax.jacrev" and (made := notes.last("jacrev")) is not None:
             name = f"pullback of {made.name}"
             around.enter_context(notes.back_in(made))

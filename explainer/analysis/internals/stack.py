@@ -39,8 +39,9 @@ class Entered:
 
     `arrived` came from outside and `left` went back there; `handed` is what its function saw and
     `returned` what that gave. `pulled` are the cotangents its backward pass was given, `gradients` what
-    came of them. None: it was not seen. `direct`: called by the transformation around it, by no code of
-    the user's in between. `same` is an equal one whose trace was used again.
+    came of them; it differentiates by the arrays named in `by`. None: it was not seen. `direct`: called
+    by the transformation around it, by no code of the user's in between. `same` is an equal one whose
+    trace was used again.
     """
 
     number: int
@@ -58,6 +59,7 @@ class Entered:
     returned: tuple[Piece, ...] | None = None
     pulled: tuple[Piece, ...] | None = None
     gradients: tuple[Piece, ...] | None = None
+    by: tuple[str, ...] = ()
     count: int = 1
     same: int | None = None
 
@@ -157,7 +159,11 @@ def _key(known: dict[str, Any]) -> Any:
 def pieces(name: str, tree: Any) -> tuple[Piece, ...]:
     """Lists the arrays of a tree, and the numbers that JAX takes for arrays; all else is left out."""
     found = []
-    for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
+    try:
+        flat, _ = jax.tree_util.tree_flatten_with_path(tree)
+    except (TypeError, ValueError):  # a static argument that is no tree: a dict of keys without an order
+        return ()
+    for path, leaf in flat:
         aval = _aval(leaf)
         if aval is not None:
             found.append((name + jax.tree_util.keystr(path), aval))
@@ -173,7 +179,11 @@ def _aval(leaf: Any) -> jax.ShapeDtypeStruct | None:
     try:
         typed = leaf if hasattr(leaf, "shape") and hasattr(leaf, "dtype") else jax.typeof(leaf)
         return plain(typed)
-    except (TypeError, AttributeError):  # no array: a string, a function, what JAX calls an abstract token
+    except (
+        TypeError,
+        ValueError,
+        AttributeError,
+    ):  # no array: a string, a function, what JAX calls an abstract token
         return None
 
 
