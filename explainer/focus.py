@@ -158,7 +158,7 @@ def _given(picked: Level, chain: Sequence[Level]) -> list[_Array]:
     if _followed(picked):
         found = [_entering(n, value, picked, chain) for n, value in enumerate(picked.enters)]
     else:
-        found = [_alone(leaf) for leaf in picked.inputs]
+        found = [_alone(leaf, picked) for leaf in picked.inputs]
     taken: dict[str, int] = {}
     named = []
     for array in found:
@@ -173,19 +173,27 @@ def _entering(number: int, value: Crossing, picked: Level, chain: Sequence[Level
     path = value.path or value.aval.name
     last = len(chain) - 1
     asked = picked.inputs[number] if number < len(picked.inputs) and not value.shared else None
-    own = asked is not None and (asked.index, asked.shape) == (layout.index(last), layout.shape(last))
+    target = layout
+    if asked is not None and picked.transform == "pmap" and not last:  # whose devices are in front inside
+        target = AxisOrder.of(asked.shape, [asked.index])
+    own = asked is not None and (asked.index, asked.shape) == (target.index(last), target.shape(last))
     return _Array(
         _group(path),
-        _leaf(path, value, layout, layout),
-        layout,
+        _leaf(path, value, layout, target),
+        target,
         {last: asked.axis} if asked is not None and own else {},
     )
 
 
-def _alone(leaf: MappedLeaf) -> _Array:
-    """Returns an array of a call as the call sees it."""
+def _alone(leaf: MappedLeaf, level: Level) -> _Array:
+    """Returns an array of a call as the call sees it; what it cuts into pieces as the pieces side by side."""
     layout = AxisOrder.of(leaf.shape, [leaf.index])
-    return _Array(_group(leaf.path), Leaf(leaf.path, leaf.dtype, leaf.shape), layout, {0: leaf.axis})
+    axis = leaf.axis
+    if level.transform == "shard_map" and leaf.index is not None:
+        count = level.axis_size or 1
+        piece = [size // count if n == leaf.index else size for n, size in enumerate(leaf.shape)]
+        layout, axis = AxisOrder.of((count, *piece), [0]), 0
+    return _Array(_group(leaf.path), Leaf(leaf.path, leaf.dtype, layout.shape(0)), layout, {0: axis})
 
 
 def _told_apart(array: _Array, times: int) -> _Array:
@@ -210,7 +218,7 @@ def _leaves(picked: Level, chain: Sequence[Level]) -> Iterable[Crossing | Mapped
 def _result(number: int, value: Crossing | MappedLeaf, picked: Level, chain: Sequence[Level]) -> _Array:
     """Returns a result, stacked by the innermost level first, each level where it puts its own results."""
     if isinstance(value, MappedLeaf):
-        return replace(_alone(value), group="")
+        return replace(_alone(value, picked), group="")
     source = _layout(value.aval, chain)
     target = AxisOrder.of(value.aval.shape, [])
     axes: dict[int, int | None] = {}
@@ -338,11 +346,16 @@ def _loops_around(report: Report, own: set[int]) -> list[Loop]:
 
 def _notes(report: Report, picked: Level, cut: bool) -> Iterable[str]:
     if picked.note:
-        yield f"vmap {picked.name}: {picked.note}."
+        yield f"{picked.transform} {picked.name}: {picked.note}."
     elif cut and report.equations:
         yield (
-            f"The levels around vmap {picked.name} are left out: where their axes sit in its values "
-            "could not be followed."
+            f"The levels around {picked.transform} {picked.name} are left out: where their axes sit in its "
+            "values could not be followed."
+        )
+    if picked.transform == "shard_map":
+        yield (
+            f"shard_map {picked.name} cuts an axis into {picked.axis_size} pieces and joins them again. "
+            "Here the pieces stand side by side, along an axis of devices in front."
         )
     if picked.count > 1:
         yield f"The first of {picked.count:,} equal calls is shown."

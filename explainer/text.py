@@ -11,7 +11,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from explainer import lens, sandwich, why
+from explainer import lens, why
 from explainer.array_text import array_text
 from explainer.report import (
     ArgumentReport,
@@ -62,7 +62,6 @@ def sections(report: Report) -> list[tuple[str, list[str]]]:
         ("Levels, outermost first", _levels(report.levels)),
         ("Equations", _equations(report.equations, report.levels)),
         ("What batching made of them", _rewrites(report.equations, report.levels)),
-        ("Layers", sandwich.told(report)),
         ("Outputs", [line for leaf in report.outputs for line in _leaf(leaf)]),
         ("What the outputs are mapped by", why.told(report)),
         ("Check", [*_check(report.check), *lens.told(report)]),
@@ -113,12 +112,34 @@ def call_text(report: Report) -> str:
     request = report.request
     if not request.function and request.code:
         lines = len(request.code.splitlines())
-        calls = sum(level.count for level in report.levels)
-        return f"script of {_count(lines, 'line')}, {_count(calls, 'vmap call')}"
+        return f"script of {_count(lines, 'line')}, {calls_text(report.levels)}"
     call = request.function or "(no function)"
     for _ in request.levels:
         call = f"vmap({call})"
     return f"{call}({', '.join(argument.name for argument in request.arguments or report.arguments)})"
+
+
+def calls_text(levels: Sequence[Level]) -> str:
+    """Returns how many calls were found: 3 vmap calls, 1 pmap call.
+
+    A shard_map over several axes of a mesh is one call, a level each.
+    """
+    calls, functions = {"vmap": 0}, {level.id: level.function for level in levels}
+    for level in levels:
+        further = functions.get(-1 if level.parent is None else level.parent)
+        if further != f"shard_map({level.function})":
+            calls[level.transform] = calls.get(level.transform, 0) + level.count
+    found = {transform: count for transform, count in calls.items() if count} or calls
+    return ", ".join(_count(count, f"{transform} call") for transform, count in found.items())
+
+
+def transforms_text(levels: Sequence[Level]) -> str:
+    """Names levels in order: "vmap j, then i", or "vmap j, then pmap i"."""
+    names: list[str] = []
+    for n, level in enumerate(levels):
+        same = n and levels[n - 1].transform == level.transform
+        names.append(level.name if same else f"{level.transform} {level.name}")
+    return ", then ".join(names)
 
 
 def _count(number: int, thing: str) -> str:
@@ -178,9 +199,10 @@ def level_tree(levels: Sequence[Level]) -> list[tuple[Level, int]]:
 def level_text(level: Level) -> str:
     """Returns what one level does: 3 examples, vmap(dist, in_axes=0, out_axes=0), line 4, by jax.jacrev."""
     name = f", axis_name={level.axis_name!r}" if level.axis_name else ""
+    what = "specs" if level.transform == "shard_map" else "axes"
     parts = [
         size_text(level),
-        f"{level.transform}({level.function}, in_axes={level.in_axes}, out_axes={level.out_axes}{name})",
+        f"{level.transform}({level.function}, in_{what}={level.in_axes}, out_{what}={level.out_axes}{name})",
     ]
     if level.captured and level.span is not None:
         parts.append(f"line {level.span.line}")
@@ -192,19 +214,20 @@ def level_text(level: Level) -> str:
 
 
 def size_text(level: Level) -> str:
-    """Returns how many examples a level runs over."""
-    return "unknown size" if level.axis_size is None else _count(level.axis_size, "example")
+    """Returns how many examples a level runs over, or how many devices it is spread over."""
+    thing = "example" if level.transform == "vmap" else "device"
+    return "unknown size" if level.axis_size is None else _count(level.axis_size, thing)
 
 
 def _crossed(level: Level, levels: Sequence[Level]) -> list[tuple[str, str, str, str]]:
     """Returns the arrays that go into a level and come out, those it closes over included."""
-    rows = [("in", *_mapped(leaf, "shared")) for leaf in level.inputs]
+    rows = [("in", *_mapped(leaf, "shared", level)) for leaf in level.inputs]
     rows += [
         ("in", value.path, _shape(value.aval.dtype, value.aval.shape), closed_over(value, levels))
         for value in level.enters
         if value.shared
     ]
-    return rows + [("out", *_mapped(leaf, "one copy")) for leaf in level.outputs]
+    return rows + [("out", *_mapped(leaf, "one copy", level)) for leaf in level.outputs]
 
 
 def closed_over(value: Crossing, levels: Sequence[Level]) -> str:
@@ -213,10 +236,12 @@ def closed_over(value: Crossing, levels: Sequence[Level]) -> str:
     return f"from level {', '.join(names)}" if names else "closed over, shared"
 
 
-def _mapped(leaf: MappedLeaf, unmapped: str) -> tuple[str, str, str]:
+def _mapped(leaf: MappedLeaf, unmapped: str, level: Level) -> tuple[str, str, str]:
     axis = unmapped if leaf.axis is None else f"axis {leaf.axis}"
     if leaf.index not in (None, leaf.axis):
         axis += f" (that is {leaf.index})"
+    if level.transform == "shard_map" and leaf.index is not None:
+        axis += f", in {level.axis_size} pieces"
     return leaf.path, _shape(leaf.dtype, leaf.shape), axis
 
 

@@ -98,7 +98,8 @@ class Narrator:
     def _pass(self, step: Step) -> Caption:
         mapped = [array for array in self.nest.inputs if array.mapped[step.level] is not None]
         inner = step.level + 1 == len(self.nest.loops)
-        goal = self._function if inner else f"the vmap over {self._name(step.level + 1)}"
+        next_one = "" if inner else f"the {self._transform(step.level + 1)} over {self._name(step.level + 1)}"
+        goal = next_one or self._function
         if self.nest.plain:
             return [["pass the arguments to ", ""], [goal, "b"]]
         return [
@@ -137,6 +138,9 @@ class Narrator:
     @property
     def _function(self) -> str:
         return text.shorten(self.nest.function, 40)
+
+    def _transform(self, level: int) -> str:
+        return self.nest.loops[level].transform
 
     def _name(self, level: int) -> str:
         return text.shorten(self.nest.loops[level].name, 16)

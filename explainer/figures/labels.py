@@ -15,20 +15,25 @@ def hue(level: int, words: str) -> str:
 
 
 def box_title(nest: Nest, level: int) -> str:
-    """Returns what a box does: "for each i: vmap over j", and innermost "for each j: dist"."""
+    """Returns what a box does: "for each i: vmap over j", and innermost "for each j: dist".
+
+    A level over devices: "on each device i: dist".
+    """
     function = f"<b>{text.escape(text.shorten(nest.function, 34))}</b>"
     if nest.plain:
         return function
     inner = level + 1 == len(nest.loops)
-    what = function if inner else f"vmap over {hue(level + 1, _name(nest, level + 1))}"
-    return f"for each {hue(level, _name(nest, level))}: {what}"
+    further = "" if inner else f"{_transform(nest, level + 1)} over {hue(level + 1, _name(nest, level + 1))}"
+    what = further or function
+    return f"{_each(nest, level)} {hue(level, _name(nest, level))}: {what}"
 
 
 def title_width(nest: Nest, level: int) -> float:
     """Returns about how wide a title is, with room around it."""
     inner = level + 1 == len(nest.loops)
-    words = text.shorten(nest.function, 34) if inner else f"vmap over {_name(nest, level + 1)}"
-    lead = "" if nest.plain else f"for each {_name(nest, level)}: "
+    further = "" if inner else f"{_transform(nest, level + 1)} over {_name(nest, level + 1)}"
+    words = further or text.shorten(nest.function, 34)
+    lead = "" if nest.plain else f"{_each(nest, level)} {_name(nest, level)}: "
     return (len(lead) + len(words) * 1.12) * style.TITLE_TEXT * 0.56 + 28
 
 
@@ -86,6 +91,14 @@ def tick_width(nest: Nest, array: Drawn, column: int) -> int:
     axis = array.mapped[column]
     shown = () if axis is None else array.shown[axis]
     return int(style.text_width(str(shown[-1]) if shown else "", style.SMALL_TEXT)) + 10
+
+
+def _each(nest: Nest, level: int) -> str:
+    return "for each" if _transform(nest, level) == "vmap" else "on each device"
+
+
+def _transform(nest: Nest, level: int) -> str:
+    return nest.loops[level].transform
 
 
 def _name(nest: Nest, level: int) -> str:

@@ -46,6 +46,7 @@ class Loop:
     shown: Index = ()
     plain: bool = False
     stalled: bool = False
+    transform: str = "vmap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,10 @@ def read(report: Report) -> Nest | None:
         return _stalled(report)
     own = _belongs(report, chain[0])
     arguments = report.arguments if own else ()
-    loops = tuple(Loop(level.name, level.axis_size or 0, level.function, level.out_axes) for level in chain)
+    loops = tuple(
+        Loop(level.name, level.axis_size or 0, level.function, level.out_axes, transform=level.transform)
+        for level in chain
+    )
     inputs = _arrays([level.inputs for level in chain], arguments)
     traced = all(level.outputs and _consistent(chain, at, True) for at, level in enumerate(chain))
     outputs = (

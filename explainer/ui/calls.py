@@ -15,6 +15,7 @@ import streamlit as st
 from explainer.focus import focus
 from explainer.outline import Row, outline, starting
 from explainer.report import Report
+from explainer.text import calls_text
 from explainer.ui import markup, session
 from explainer.ui.explanation import Explanation, redraw
 from explainer.ui.session import Call
@@ -30,7 +31,7 @@ def calls(shown: Explanation) -> Explanation:
         return shown
     level = _picked(rows, shown.report)
     with place.container(key="calls", gap="xxsmall"):
-        _list(rows, level)
+        _list(rows, level, shown.report)
     return _focused(shown, level)
 
 
@@ -43,11 +44,11 @@ def _picked(rows: Sequence[Row], report: Report) -> int | None:
     return starting(report)
 
 
-def _list(rows: Sequence[Row], level: int | None) -> None:
+def _list(rows: Sequence[Row], level: int | None, report: Report) -> None:
     by_level = {row.level: row for row in rows}
-    total = sum(row.count for row in rows if row.level is not None)
+    found = [each for each in report.levels if each.captured]
     st.session_state["call"] = level
-    markup.heading("Calls", f"{total:,} vmap call{'' if total == 1 else 's'} in your code; one is shown")
+    markup.heading("Calls", f"{calls_text(found)} in your code; one is shown")
     field = st.radio if len(rows) <= _MOST_RADIOS else st.selectbox
     field(
         "Call to show",

@@ -10,6 +10,7 @@ import streamlit as st
 
 from explainer.jaxpr_diff import Line, Row, diff
 from explainer.report import JaxprText, Report
+from explainer.text import transforms_text
 from explainer.ui import markup
 from explainer.ui.markup import Html, escape, tag
 
@@ -59,8 +60,8 @@ def _after(report: Report) -> dict[str, JaxprText]:
     texts = report.jaxpr.levels if report.jaxpr else ()
     found = {}
     for text in texts:
-        applied = [level.name for level in reversed(report.stated) if level.id >= (text.level or 0)]
-        found[f"after vmap {', then '.join(applied)}"] = text
+        applied = [level for level in reversed(report.stated) if level.id >= (text.level or 0)]
+        found[f"after {transforms_text(applied)}"] = text
     return found
 
 

@@ -107,8 +107,8 @@ def _raised(failure: Failure, slot: DeltaGenerator) -> None:
 
 def _where(failure: Failure, report: Report) -> Html:
     blame = failure.blame
-    names = {level.id: level.name for level in report.levels}
-    places = [words.level_name(n, names.get(n)) for n in blame.levels]
+    levels = {level.id: (level.name, level.transform) for level in report.levels}
+    places = [words.level_name(n, *levels.get(n, ())) for n in blame.levels]
     places += blame.paths or blame.arguments
     said = {f"argument {name}" for name in blame.arguments}
     places += [words.place(span) for span in blame.spans if span.source not in said]

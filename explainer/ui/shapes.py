@@ -14,9 +14,9 @@ _MOST = 300  # rows
 def shapes(report: Report) -> None:
     """Shows the table: X (i:3, 2) | inside vmap i (2,) | ... ; outputs the other way round."""
     levels = report.stated
-    head = ["array", "dtype", "full", *(f"inside vmap {level.name}" for level in levels)]
+    head = ["array", "dtype", "full", *(f"inside {level.transform} {level.name}" for level in levels)]
     if levels:
-        head[-1] = f"one example (inside vmap {levels[-1].name})"
+        head[-1] = f"one example (inside {levels[-1].transform} {levels[-1].name})"
     rows = [_input(leaf, levels) for argument in report.arguments for leaf in argument.leaves]
     rows += [
         _static(argument.name, argument.static, len(levels))

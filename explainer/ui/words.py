@@ -89,6 +89,6 @@ def place(span: Span) -> str:
     return f"{field} of {level_name(int(level))}" if of and level.isdecimal() else span.source
 
 
-def level_name(number: int, own: str | None = None) -> str:
+def level_name(number: int, own: str | None = None, transform: str = "vmap") -> str:
     """Returns what the page calls a level, counted from outside: vmap i, vmap j, or by its own name."""
-    return f"vmap {own or LEVELS[number % len(LEVELS)]}"
+    return f"{transform} {own or LEVELS[number % len(LEVELS)]}"
