@@ -13,12 +13,23 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_library_example_prints_what_stands_below_it():
-    found = re.search(r"```python\n(.*?)```\s*```\n(.*?)```", README, re.DOTALL)
-    assert found is not None
+EXAMPLES = re.findall(r"```python\n((?:(?!```).)*)```\s*```\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+def test_a_library_example_prints_what_stands_below_it(number):
+    names: dict[str, object] = {}
+    for code, _ in EXAMPLES[:number]:
+        with contextlib.redirect_stdout(io.StringIO()):
+            exec(compile(code, "README.md", "exec"), names)
+    code, expected = EXAMPLES[number]
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        exec(compile(found[1], "README.md", "exec"), {})
-    assert printed.getvalue() == found[2]
+        exec(compile(code, "README.md", "exec"), names)
+    assert printed.getvalue() == expected
+
+
+def test_there_are_examples():
+    assert len(EXAMPLES) == 2
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#]+)\)", README))))
