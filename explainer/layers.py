@@ -32,6 +32,7 @@ class Layer:
     kind: str  # "jit", "vmap", "scan", ...; of a part of the layer around: "if true", "branch 1", "body"
     function: str  # what it is around: "loss", or the layer that it calls itself: "vmap(loss)"
     span: Span | None  # the user's expression that called it
+    source: str = ""  # the text of that
     arrived: tuple[MappedLeaf, ...] = ()
     handed: tuple[MappedLeaf, ...] = ()
     returned: tuple[MappedLeaf, ...] = ()

@@ -7,6 +7,7 @@ What a slice says is read off the shapes that were seen, never off what such a l
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from explainer.source import short_dtype
 
 Leaves = tuple[MappedLeaf, ...]
 MOST_LEAVES = 6  # that a slice names on one side
+MOST_SOURCE = 60  # characters of the user's expression
+_WIDTH = 88  # of sentences in the text form
 STEP = "step"  # the name of the axis that a scan goes along
 
 
@@ -31,6 +34,7 @@ class Slice:
     depth: int
     sentence: str
     inside: tuple[Slice, ...]
+    called: str  # line and expression; "" where they are those of the layer around
 
     @property
     def title(self) -> str:
@@ -40,24 +44,27 @@ class Slice:
 
     @property
     def where(self) -> str:
-        """Returns where it was called, by whom, and how often: line 7 · inside jax.jacfwd · × 3."""
-        span, layer = self.layer.span, self.layer
-        line = f"line {span.line}" if span is not None and span.source == "code" else ""
+        """Returns where it was called, by whom, how often: line 7: step(w, X) · inside jax.jacfwd · × 3."""
+        layer = self.layer
         made = f"inside {layer.made_by}" if layer.made_by else ""
         many = f"× {layer.count:,}" if layer.count > 1 else ""
-        return " · ".join(filter(None, (line, made, many)))
+        return " · ".join(filter(None, (self.called, made, many)))
 
     @property
     def sees(self) -> Leaves:
-        return self.layer.handed if self._core or _differ(self.layer.handed, self.layer.arrived) else ()
+        return self.layer.handed if self.core or _differ(self.layer.handed, self.layer.arrived) else ()
 
     @property
     def gives(self) -> Leaves:
-        return self.layer.returned if self._core or _differ(self.layer.returned, self.layer.left) else ()
+        return self.layer.returned if self.core or _differ(self.layer.returned, self.layer.left) else ()
 
     @property
-    def _core(self) -> bool:
-        return not self.inside and not self.layer.part
+    def core(self) -> bool:
+        """Tells whether the function itself is in the middle: no layer inside would show what it is handed.
+
+        The vmap inside jacrev maps the pullback, not the function.
+        """
+        return not self.layer.part and all(each.layer.made_by == "jax.jacrev" for each in self.inside)
 
 
 def sandwich(report: Report) -> tuple[Slice, ...]:
@@ -70,11 +77,24 @@ def sandwich(report: Report) -> tuple[Slice, ...]:
     return _slices(None, 0, inside)
 
 
-def _slices(parent: int | None, depth: int, inside: dict[int | None, list[Layer]]) -> tuple[Slice, ...]:
-    return tuple(
-        Slice(layer, depth, sentence(layer, inside.get(layer.id, ())), _slices(layer.id, depth + 1, inside))
-        for layer in inside.get(parent, ())
-    )
+def _slices(parent: Layer | None, depth: int, inside: dict[int | None, list[Layer]]) -> tuple[Slice, ...]:
+    found = []
+    for layer in inside.get(None if parent is None else parent.id, ()):
+        below = inside.get(layer.id, ())
+        called = "" if parent is not None and parent.span == layer.span else _called(layer)
+        made = _slices(layer, depth + 1, inside)
+        found.append(Slice(layer, depth, sentence(layer, below), made, called))
+    return tuple(found)
+
+
+def _called(layer: Layer) -> str:
+    """Returns the user's line and expression: line 7: step(w, X)."""
+    span, source = layer.span, " ".join(layer.source.split())
+    if span is None or span.source in ("function", ""):
+        return ""
+    file = "" if span.source == "code" else f"{span.source}, "
+    short = source if len(source) <= MOST_SOURCE else f"{source[: MOST_SOURCE - 1]}…"
+    return f"{file}line {span.line}: {short}" if short else f"{file}line {span.line}"
 
 
 def flat(slices: Sequence[Slice]) -> list[Slice]:
@@ -326,8 +346,8 @@ def _lines(one: Slice) -> list[str]:
     if "arrived" not in layer.unseen:
         lines.append(f"  in   {leaves_text(layer.arrived, name) or 'no arrays'}")
     if one.sentence:
-        lines.append(f"       {one.sentence}")
-    if not one.inside and (one.sees or one.gives):
+        lines += [f"       {line}" for line in textwrap.wrap(one.sentence, _WIDTH)]
+    if one.core and (one.sees or one.gives):
         lines.append(f"    {layer.function}: {leaves_text(one.sees)} -> {leaves_text(one.gives)}")
     lines += [f"    {line}" for each in one.inside for line in _lines(each)]
     if "left" not in layer.unseen:

@@ -22,12 +22,15 @@ STYLE = """
 .pg-slice-l2 { border-left-color: var(--pg-l2, var(--l2)); }
 .pg-slice-l3 { border-left-color: var(--pg-l3, var(--l3)); }
 .pg-slice-head { display: flex; flex-wrap: wrap; gap: 0 .55rem; align-items: baseline; }
-.pg-slice-head code { background: none; padding: 0; overflow-wrap: anywhere; color: inherit; }
+.pg-slice code { background: none; padding: 0; overflow-wrap: anywhere; color: inherit; }
+.pg-slice-head code { font-size: .88rem; }
 .pg-slice-head small, .pg-slice p, .pg-slice-io > span:first-child { opacity: .72; }
-.pg-slice p { margin: .05rem 0; font-size: .86rem; line-height: 1.4; }
-.pg-slice-io { display: flex; flex-wrap: wrap; gap: 0 .9rem; font-size: .9rem; line-height: 1.55; }
-.pg-slice-io > span:first-child { width: 2.1rem; font-size: .8rem; }
-.pg-slice-io code { background: none; padding: 0; white-space: nowrap; color: inherit; }
+.pg-slice p { margin: .05rem 0; font-size: .84rem; line-height: 1.4; }
+.pg-slice p, .pg-slice-io { padding-left: 2.7rem; }
+.pg-slice-io { display: flex; flex-wrap: wrap; gap: 0 .9rem; font-size: .86rem; line-height: 1.6;
+  position: relative; }
+.pg-slice-io > span:first-child { position: absolute; left: 0; font-size: .8rem; }
+.pg-slice-io code { font-size: .84rem; }
 .pg-slice-io i { opacity: .72; font-style: normal; }
 """
 
@@ -57,12 +60,12 @@ def _box(one: Slice, kept: set[int]) -> Html:
         _side("in", layer.arrived, name, layer) if "arrived" not in known else Html(""),
         tag("p", escape(one.sentence)) if one.sentence else Html(""),
     ]
-    if not one.inside:
+    if one.core:
         parts.append(_core(one))
     elif one.sees:
         parts.append(_line("hands", one.sees))
     parts += [_box(each, kept) for each in one.inside if each.layer.id in kept]
-    if one.inside and one.gives:
+    if not one.core and one.gives:
         parts.append(_line("gets", one.gives))
     if "left" not in known:
         parts.append(_side("out", layer.left, name, layer))

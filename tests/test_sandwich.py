@@ -122,3 +122,11 @@ def test_the_boxes_escape_the_users_names():
 def test_layers_survive_the_wire():
     found = explained("jax.jit(jax.vmap(jax.grad(loss), (None, 0)))", W, X)
     assert report.from_msgpack(report.to_msgpack(found)).layers == found.layers
+
+
+def test_a_layer_names_the_line_and_the_expression_that_called_it_once():
+    script = (
+        CODE + "step = jax.jit(jax.vmap(jax.grad(loss), (None, 0)))\nstep(jnp.ones(3), jnp.ones((8, 3)))\n"
+    )
+    found = sandwich.flat(sandwich.sandwich(explainer.explain(Request(script), until="run")))
+    assert [each.where for each in found] == ["line 17: step(jnp.ones(3), jnp.ones((8, 3)))", "", ""]

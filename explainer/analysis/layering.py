@@ -35,7 +35,7 @@ def layers(entered: Sequence[Entered], levels: Sequence[Level], sources: Sources
             made = _of_level(each.number + first, parent, level, function, span, each)
         else:
             made = _of_call(each, each.number + first, parent, function, span, first)
-        inside.append(made)
+        inside.append(replace(made, source=sources.text(span)))
     return (*around, *inside)
 
 

@@ -74,7 +74,7 @@ class Call:
 
     name: str
     where: str  # "f at file.py:12"
-    function: Callable[..., Any]
+    function: Callable[..., Any] | None  # None once it is let go of
     paths: tuple[str, ...]
     leaves: tuple[Any, ...]
     dims: tuple[int | None, ...]
@@ -132,8 +132,12 @@ class Call:
         return jax.vmap(fun, axes, list(self.out_dims), axis_name=self.axis_name, axis_size=self.axis_size)
 
     def release(self) -> None:
-        """Lets go of the arguments, which may be large, or tracers that must not outlive their trace."""
+        """Lets go of the arguments, which may be large, or tracers that must not outlive their trace.
+
+        The function may hold tracers, too: one that was bound to its first arguments, a pullback.
+        """
         self.leaves, self._frame, self._fun, self._dests = (), {}, None, None
+        self.function = None
 
     def _destinations(self) -> Any:
         """Resolves out_axes as jax.vmap does, once the function has returned, and keeps them."""
