@@ -9,6 +9,7 @@ claimed axes are proven on.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -72,7 +73,7 @@ def _looked(
     whole: _Whole, stated: list[Subject], capture: Capture, found: Description, report: Report
 ) -> Values:
     ids = {key: number for number, key in reversed(list(enumerate(found.keys)))}
-    kept = Kept(whole.source, MOST_ENTRIES)
+    kept = Kept(whole.source, MOST_ENTRIES, differs=functools.partial(_differs, capture, found))
     try:
         batched = record(whole.source, kept, whole.jaxpr, whole.arguments)
         all_of_them = [*stated, *_captured(capture, found, report, batched)]
@@ -85,6 +86,16 @@ def _looked(
     points, hidden = _points(batched, ids, report)
     loops = tuple(_loops(points, ids, whole.source))
     return Values(tuple(_seen(points, batched, ids, report)), loops, proof, bad, hidden + len(kept.left_out))
+
+
+def _differs(capture: Capture, found: Description, spot: Spot) -> dict[Any, bool]:
+    """Tells along which axes of the mesh around it a value is claimed to differ; {} where nothing is."""
+    seen = found.listing.seen.get(spot.key)
+    if seen is None or spot.output not in seen.places:
+        return {}
+    dims = seen.places[spot.output][0]
+    around = capture.device_axes(capture.levels.get(spot.key[0][0]))
+    return {axis.name: dims[axis.level] is not None for axis in around}
 
 
 def _note_crossings(batched: Recording, capture: Capture, found: Description) -> None:

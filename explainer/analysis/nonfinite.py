@@ -189,6 +189,9 @@ class FirstBad:
     def nothing(self, spot: Spot, one: jax.ShapeDtypeStruct) -> Any:
         return jnp.full(one.shape, -1, np.int32)
 
+    def spread(self, found: Found, names: tuple[Any, ...], at: At) -> None:
+        """Leaves alone what runs on several devices: rows of examples cannot be told apart there."""
+
 
 def _may_be_bad(value: Any) -> bool:
     return jnp.issubdtype(jnp.result_type(value), jnp.inexact)

@@ -35,6 +35,9 @@ def prove(
 ) -> Proof:
     """Compares at some examples of each subject; `rounding` is that of the coarsest dtype computed in."""
     prover, end = _Prover(batched, ids, report, rounding), time.perf_counter() + _SECONDS
+    for spot in sorted(spot for spot in batched.kept.unlike if spot.key in ids):  # one value for all devices
+        wrong = prover.result.wrong or Disagreement(ids[spot.key], spot.output, ())
+        prover.result = replace(prover.result, values=prover.result.values + 1, wrong=wrong)
     for subject in subjects:
         if time.perf_counter() > end:
             break
@@ -66,6 +69,7 @@ class _Prover:
             return
         places = checking.sample(subject.sizes, MOST_EXAMPLES)
         kept = Kept(subject.unit, self.batched.kept.most, frozenset(self.batched.values))
+        kept.differs = self.batched.kept.differs
         single = record(subject.unit, kept, subject.closed, subject.example(places[0]))
         self.result = replace(self.result, of=self.result.of + subject.examples)
         for n, place in enumerate(places):

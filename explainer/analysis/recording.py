@@ -8,7 +8,7 @@ the last. The same program can be run again on other arguments at no cost of com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -42,6 +42,8 @@ class Kept:
     keys: dict[Spot, Any] = field(default_factory=dict)
     left_out: set[Spot] = field(default_factory=set)
     cells: int = 0
+    differs: Callable[[Spot], Mapping[Any, bool]] = lambda _: {}  # by mesh axis around: claimed to, or not
+    unlike: set[Spot] = field(default_factory=set)  # claimed not to, but they do
 
     def take(self, eqn: Any, key: Key, operands: list[Any], results: list[Any], at: At) -> Found:
         if eqn.primitive is not internals.probe_p:
@@ -84,6 +86,45 @@ class Kept:
 
     def nothing(self, spot: Spot, one: jax.ShapeDtypeStruct) -> Any:
         return jnp.full(one.shape, -1 if spot.output < 0 else 0, one.dtype)
+
+    def spread(self, found: Found, names: tuple[Any, ...], at: At) -> Found:
+        """Puts axes of devices behind those of loops; an iteration counts where all devices agree on it."""
+        devices = tuple(range(len(names)))
+        taken: Found = {}
+        for spot, value in found.items():
+            if spot.output < 0:
+                low, high = jnp.min(value, devices), jnp.max(value, devices)
+                taken[spot] = jnp.where(low == high, high, -1)
+                continue
+            loops = len(self.around[spot].slots) - len(at.slots)
+            taken[spot] = jnp.moveaxis(value, devices, [loops + n for n in devices])
+        return taken
+
+    def told_apart(self, spot: Spot, value: np.ndarray) -> np.ndarray | None:
+        """Returns a value without the devices that it is claimed not to differ between.
+
+        None: it stands in JAX's own code between devices, of which nothing is claimed.
+        """
+        names = self.around[spot].devices
+        claimed = self.differs(spot)
+        if any(name not in claimed for name in names):
+            return None
+        for n in reversed(range(len(names))):
+            axis = len(self.around[spot].slots) + n
+            if claimed[names[n]]:
+                continue
+            if not _alike(value, axis):
+                self.unlike.add(spot)
+            value = np.take(value, 0, axis)
+        return value
+
+
+def _alike(value: np.ndarray, axis: int) -> bool:
+    """Tells whether all entries along an axis are equal, nan to nan."""
+    if value.dtype.kind not in "biufc":  # bfloat16 and its like, which NumPy knows no nan of
+        value = value.astype(np.float32)
+    first = np.broadcast_to(np.take(value, [0], axis), value.shape)
+    return np.array_equal(value, first, equal_nan=value.dtype.kind in "fc")
 
 
 @dataclass(slots=True)
@@ -132,5 +173,6 @@ def compiled(replay: Callable[..., Found], closed: ClosedJaxpr, arguments: Seque
 
 def _recording(program: Any, kept: Kept, arguments: Sequence[Any]) -> Recording:
     found = {spot: np.asarray(value) for spot, value in program(*arguments).items()}
-    values = {spot: value for spot, value in found.items() if spot.output >= 0}
+    each = ((spot, kept.told_apart(spot, value)) for spot, value in found.items() if spot.output >= 0)
+    values = {spot: value for spot, value in each if value is not None}
     return Recording(values, {spot: value for spot, value in found.items() if spot.output < 0}, kept, program)

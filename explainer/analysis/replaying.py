@@ -5,7 +5,8 @@
 The same program is written anew equation by equation, so that one compiled call returns what a
 plain run keeps to itself. What is taken, and how the iterations of a loop are put together, is up
 to the collector. Bodies of scan, while, cond, jit, remat, custom_jvp, custom_vjp and
-custom_linear_solve are entered; any other equation runs as it is.
+custom_linear_solve are entered, those of shard_map if the collector can tell devices apart; any other
+equation runs as it is.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from explainer.analysis.internals import ClosedJaxpr, Instrumented, Key
 ITERATIONS = (48, 12, 4)  # kept of a loop, of a loop inside a loop, ...; one of them is the last
 _ONE_BODY = ("jit", "pjit", "closed_call", "core_call", "remat2", "checkpoint")
 _ONE_BODY += ("custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr")
+_LOOPS = ("scan", "while", "cond", "custom_linear_solve")
+_OVER_DEVICES = ("jit", "pjit", "shard_map")
 _BODY_PARAMS = ("jaxpr", "call_jaxpr", "fun_jaxpr")
 
 
@@ -65,6 +68,10 @@ class Collector(Protocol):
         """Returns what stands for a branch that was not taken."""
         ...
 
+    def spread(self, found: Found, names: tuple[Any, ...], at: At) -> Found | None:
+        """Takes in what was found on devices, an axis for each of the mesh's in front; None: it cannot."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class At:
@@ -75,6 +82,8 @@ class At:
     loops: tuple[Spot, ...] = ()  # stamps of the loops around, outermost first
     slots: tuple[int, ...] = ()  # iterations kept of each
     branches: tuple[Spot, ...] = ()  # stamps of the branches around
+    devices: tuple[Any, ...] = ()  # axes of the meshes around, outermost first
+    typed: bool = False  # in a shard_map that checks its types: what is put together of a loop fails there
 
 
 def kept_iterations(count: int, loops_around: int) -> tuple[int, ...]:
@@ -118,25 +127,33 @@ class Replay:
         self, jaxpr: Any, eqn: Any, operands: list[Any], key: Key | None, at: At, found: Found
     ) -> list[Any]:
         name = eqn.primitive.name
-        if key is None or not internals.sub_jaxprs(eqn):
+        if not self._entered(eqn, key, at):
             return _whole(jaxpr, eqn, operands)
-        at = replace(at, inside=key, bodies=self.source.all.children.get(key[-1], frozenset()))
-        match name:
-            case "scan":
-                results, more = self._scan(eqn.params, operands, at)
-            case "while":
-                results, more = self._while(eqn.params, operands, at)
-            case "cond":
-                results, more = self._cond(eqn.params, operands, at)
-            case "custom_linear_solve":
-                results, more = self._solve(eqn.params, operands, at)
-            case _ if name in _ONE_BODY:
-                body = next(eqn.params[param] for param in _BODY_PARAMS if param in eqn.params)
-                results, more = self._call(body, operands, at)
-            case _:
-                return _whole(jaxpr, eqn, operands)
+        if key is not None:
+            at = replace(at, inside=key, bodies=self.source.all.children.get(key[-1], frozenset()))
+        ways = {
+            "scan": self._scan,
+            "while": self._while,
+            "cond": self._cond,
+            "custom_linear_solve": self._solve,
+            "shard_map": self._over_devices,
+        }
+        if name in ways:
+            results, more = ways[name](eqn.params, operands, at)
+        elif name in _ONE_BODY:
+            body = next(eqn.params[param] for param in _BODY_PARAMS if param in eqn.params)
+            results, more = self._call(body, operands, at)
+        else:
+            return _whole(jaxpr, eqn, operands)
         found |= more
         return results
+
+    def _entered(self, eqn: Any, key: Key | None, at: At) -> bool:
+        name = eqn.primitive.name
+        root = not at.inside and name in _OVER_DEVICES  # untagged, of a pmap that was followed on its own
+        if (key is None and not root) or not internals.sub_jaxprs(eqn) or (at.typed and name in _LOOPS):
+            return False
+        return name != "shard_map" or self.collector.spread({}, (), at) is not None
 
     def _call(self, body: Any, arguments: Sequence[Any], at: At) -> tuple[list[Any], Found]:
         jaxpr, consts = (body.jaxpr, body.consts) if isinstance(body, ClosedJaxpr) else (body, ())
@@ -240,6 +257,21 @@ class Replay:
         before = counts.matvec + counts.vecmat
         consts, right = operands[before : before + counts.solve], operands[sum(counts) :]
         return self._call(params["jaxprs"].solve, [*consts, *right], at)
+
+    def _over_devices(self, params: dict[str, Any], operands: list[Any], at: At) -> tuple[list[Any], Found]:
+        names = internals.mesh_axes(params)
+        typed = at.typed or bool(params["check_vma"])
+        inner = replace(at, typed=typed, devices=(*at.devices, *names))
+
+        def run(pieces: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:
+            results, found = self._run(params["jaxpr"], (), pieces, inner)
+            spots[:] = found
+            return results, {str(n): value for n, value in enumerate(found.values())}
+
+        spots: list[Spot] = []
+        results, values = internals.on_each_device(params, run, operands)
+        found = {spot: values[str(n)] for n, spot in enumerate(spots)}
+        return results, self.collector.spread(found, names, at) or {}
 
     def _room(self, shapes: Found, slots: int) -> Found:
         return {spot: self.collector.room(spot, one, slots) for spot, one in shapes.items()}

@@ -63,6 +63,8 @@ from explainer.analysis.internals.probes import tag as tag
 from explainer.analysis.internals.probes import unit as unit
 from explainer.analysis.internals.probes import without_probes as without_probes
 from explainer.analysis.internals.spreads import Spread as Spread
+from explainer.analysis.internals.spreads import mesh_axes as mesh_axes
+from explainer.analysis.internals.spreads import on_each_device as on_each_device
 from explainer.analysis.internals.stack import Entered as Entered
 from explainer.analysis.internals.stack import Piece as Piece
 from explainer.analysis.internals.stack import Stack as Stack

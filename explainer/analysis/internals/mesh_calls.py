@@ -27,7 +27,7 @@ from explainer.analysis.internals import calls, meshes
 from explainer.analysis.internals.calls import Handler, Site
 from explainer.analysis.internals.jaxprs import aval
 from explainer.analysis.internals.probes import Instrumented
-from explainer.analysis.internals.spreads import Spread
+from explainer.analysis.internals.spreads import Spread, mesh_axes
 
 
 @dataclass(slots=True)
@@ -354,8 +354,7 @@ def _shard_map_calls(
 ) -> list[ShardMapCall]:
     """Returns a call per mesh axis that becomes a device's own, outermost first."""
     params, info = bound.params, bound.params["debug_info"]
-    mesh, manual = params["mesh"], params.get("newly_manual_axes", params.get("manual_axes"))
-    sizes = {name: mesh.shape[name] for name in mesh.axis_names if name in manual}
+    sizes = {name: params["mesh"].shape[name] for name in mesh_axes(params)}
     spread = Spread(sizes, typed=bool(params["check_vma"]))
     paths = info.arg_names or ()
     if len(paths) != len(bound.leaves):

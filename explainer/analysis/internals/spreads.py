@@ -9,12 +9,13 @@ collectives, with each axis of the mesh under its name. It is never worked out f
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import jax
 from jax._src import core
+from jax.sharding import PartitionSpec
 
 from explainer.analysis.internals import calls
 from explainer.analysis.internals.jaxprs import ClosedJaxpr, aval_of, evaluate
@@ -92,3 +93,33 @@ def _unbound() -> Iterator[None]:
             yield
     finally:
         core.trace_ctx.set_axis_env(outer)
+
+
+def mesh_axes(params: dict[str, Any]) -> tuple[Any, ...]:
+    """Returns the mesh axes that a shard_map equation spreads over, outermost first."""
+    key = "newly_manual_axes" if "newly_manual_axes" in params else "manual_axes"  # the latter in JAX 0.9
+    return tuple(name for name in params["mesh"].axis_names if name in params[key])
+
+
+def on_each_device(
+    params: dict[str, Any], run: Callable[[Sequence[Any]], tuple[list[Any], Any]], operands: Sequence[Any]
+) -> tuple[list[Any], Any]:
+    """Runs the body of a shard_map equation: `run(pieces)` returns its results and a tree of more arrays.
+
+    Those come back with an axis of devices in front for each axis of the mesh.
+    """
+    names = mesh_axes(params)
+
+    def body(*pieces: Any) -> tuple[list[Any], Any]:
+        results, more = run(pieces)
+        return results, jax.tree.map(lambda one: one.reshape((*(1 for _ in names), *one.shape)), more)
+
+    mapped = jax.shard_map(
+        body,
+        mesh=params["mesh"],
+        in_specs=tuple(params["in_specs"]),
+        out_specs=(list(params["out_specs"]), PartitionSpec(*names)),
+        axis_names=set(names),
+        check_vma=params["check_vma"],
+    )
+    return mapped(*operands)
