@@ -54,10 +54,10 @@ def _current() -> Stack | None:
 
 
 def _install() -> None:
-    for place, name, hook, original in _ATTRIBUTES:
-        setattr(place, name, _Hook(original, hook))
-    for cell, hook, original in _CELLS:
-        cell.cell_contents = _hooked(original, hook)
+    for place, name, hook, _ in _ATTRIBUTES:
+        setattr(place, name, hook)
+    for cell, hook, _ in _CELLS:
+        cell.cell_contents = hook
 
 
 def _remove() -> None:
@@ -333,7 +333,7 @@ def _named(frame: Any, names: dict[str, str]) -> str:
 
 
 _ATTRIBUTES = tuple(
-    (place, name, hook, getattr(place, name))
+    (place, name, _Hook(getattr(place, name), hook), getattr(place, name))
     for place, name, hook in (
         (pjit, "_infer_params", _jit),
         (ad, "linearize", _linearize),
@@ -354,7 +354,7 @@ def _cell(function: Any) -> Any:
 
 
 _CELLS = tuple(
-    (_cell(function), hook, _cell(function).cell_contents)
+    (_cell(function), _hooked(_cell(function).cell_contents, hook), _cell(function).cell_contents)
     for function, hook in (
         (loops.scan, flows.control_flow("scan")),
         (loops.map, flows.control_flow("map")),
