@@ -21,10 +21,10 @@ from typing import NoReturn
 
 import msgspec
 
-from explainer import text
 from explainer.errors import RequestError, VersionError
 from explainer.report import Report, to_json
 from explainer.spec import STAGES, Argument, Request, Vmap
+from explainer.views import text
 
 USAGE = """\
 python -m explainer request.json

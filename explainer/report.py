@@ -233,7 +233,7 @@ class Report:
 
     def __str__(self) -> str:
         """Returns the report in words and tables."""
-        from explainer import text
+        from explainer.views import text
 
         return text.to_text(self).rstrip("\n")
 

@@ -17,8 +17,12 @@ ROOT = Path(__file__).resolve().parent.parent
 INTERNALS = ("jax._src", "jax.extend", "jax.interpreters")
 # jaxlib and ml_dtypes are parts of jax; optax and equinox are names that the user's code finds in scope.
 ANALYSIS = ("jax", "jaxlib", "ml_dtypes", "numpy", "optax", "equinox")
-# The plain modules: every file directly in explainer/, and the lessons.
-PLAIN = ("explainer.lessons", *(f"explainer.{path.stem}" for path in (ROOT / "explainer").glob("[!_]*.py")))
+# The plain modules: every file directly in explainer/, the lessons, and what reads a report.
+PLAIN = (
+    "explainer.lessons",
+    "explainer.views",
+    *(f"explainer.{path.stem}" for path in (ROOT / "explainer").glob("[!_]*.py")),
+)
 
 UI = ("streamlit", "msgspec", "explainer.ui", "explainer.figures", "explainer.sandbox", *PLAIN)
 
@@ -56,6 +60,7 @@ LAYERS = (
     Layer("explainer/ui/player.py", (*UI, "plotly")),
     Layer("explainer/ui/*.py", UI),
     Layer("explainer/lessons/*.py", ("msgspec", *PLAIN)),
+    Layer("explainer/views/*.py", PLAIN),
     # `explain` in this process needs the analysis, but importing explainer must not.
     Layer("explainer/__init__.py", ("explainer.sandbox", *PLAIN), lazily=("explainer.analysis",)),
     Layer("explainer/api.py", ("msgspec", *PLAIN), lazily=("explainer.analysis", "jax")),

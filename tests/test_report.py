@@ -55,7 +55,7 @@ def test_anything_else_is_refused(data):
 
 
 CALLS = """\
-script of 2 lines, 5 vmap calls
+script of 2 lines, 2 vmap calls, 3 pmap calls
 
 Levels, outermost first
   i: 3 examples, vmap(model, in_axes=0, out_axes=0)

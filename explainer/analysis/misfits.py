@@ -15,7 +15,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from explainer import why
 from explainer.analysis import axes, internals
 from explainer.analysis.batching import output_path
 from explainer.analysis.parsing import Program
@@ -25,6 +24,7 @@ from explainer.analysis.values import dtype_name
 from explainer.report import Blame, Report
 from explainer.source import short_dtype
 from explainer.spec import Request, Stage
+from explainer.views import why
 
 MOST_NAMED = 12  # leaves listed in one explanation
 MOST_TOLD = 3  # outputs of which one explanation tells the way

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from explainer.markup import Html, aval, escape, join, tag, type_text
 from explainer.report import Equation, Report
+from explainer.views.markup import Html, aval, escape, join, tag, type_text
 
 MOST_LINES = 400
 

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from explainer import text
 from explainer.figures import style
 from explainer.figures.animation import Animation, animation
-from explainer.focus import focus
-from explainer.markup import Html, escape, join, tag
-from explainer.outline import starting
 from explainer.page import sections
 from explainer.report import Report, clean
+from explainer.views import level_text
+from explainer.views.focus import focus
+from explainer.views.markup import Html, escape, join, tag
+from explainer.views.outline import starting
 
 STATIC = Path(__file__).resolve().parents[2] / "static"
 OWN = Path(__file__).resolve().parent
@@ -74,7 +74,7 @@ def html(report: Report) -> str:
             Html(f'<meta http-equiv="Content-Security-Policy" content="{_policy(watch, *player.scripts)}">'),
             Html('<meta name="viewport" content="width=device-width, initial-scale=1">'),
             Html('<meta name="color-scheme" content="light dark">'),
-            tag("title", escape(f"{text.call_text(report)} · vmap explainer")),
+            tag("title", escape(f"{level_text.call_text(report)} · vmap explainer")),
             tag("style", sheet),
         ),
         "\n",
@@ -93,7 +93,7 @@ def framed(report: Report) -> str:
         "vmap explanation: trust this notebook to see it.",  # what is left where frames are taken out
         srcdoc=html(report),
         sandbox="allow-scripts",
-        title=str(clean(text.call_text(report))),
+        title=str(clean(level_text.call_text(report))),
         style="display: block; width: 100%; height: 600px; border: 0",
         onload=ONLOAD,
     )

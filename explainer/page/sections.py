@@ -2,17 +2,17 @@
 
     Report, place of the player ──▶ page ──▶ HTML
 
-The plain parts are the sections of `explainer.text` as they are; what gains by colour is built anew.
+The plain parts are the sections of `explainer.views.text` as they are; what gains by colour is built anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from explainer import rewrites, sandwich_html, text
-from explainer.markup import Html, aval, escape, join, level, table, tag, type_text, typed
 from explainer.page import code
 from explainer.report import BatchedAval, Blame, Equation, Failure, Level, MappedLeaf, Report
+from explainer.views import level_text, rewrites, sandwich_html, text
+from explainer.views.markup import Html, aval, escape, join, level, table, tag, type_text, typed
 
 MOST_EQUATIONS = 300
 MOST_LEVELS = 60
@@ -60,7 +60,7 @@ def _plain(title: str, said: dict[str, list[str]]) -> Html:
 
 def _header(report: Report, headline: Sequence[str]) -> Html:
     around = [tag("p", escape(line), "pg-note") for line in headline[1:]]
-    tree = text.level_tree(report.levels)
+    tree = level_text.level_tree(report.levels)
     shown = [_summary(each, depth) for each, depth in tree[:SUMMED_UP]]
     if len(tree) > SUMMED_UP:
         shown.append(tag("li", escape(f"and {len(tree) - SUMMED_UP:,} more"), "pg-note"))
@@ -73,7 +73,7 @@ def _summary(each: Level, depth: int) -> Html:
     given = _listing([_way(leaf, "shared") for leaf in each.inputs])
     returned = _listing([_way(leaf, "one copy") for leaf in each.outputs])
     ways = " → ".join(filter(None, (given, returned)))
-    words = ": ".join(filter(None, (text.size_text(each), ways)))
+    words = ": ".join(filter(None, (level_text.size_text(each), ways)))
     name = level(each.id, each.name)
     return tag("li", join((name, escape(words)), " "), style=f"--depth:{min(depth, 8)}")
 
@@ -131,7 +131,7 @@ def _notes(report: Report) -> Html:
 def _levels(levels: Sequence[Level]) -> Html:
     if not levels:
         return Html("")
-    tree = text.level_tree(levels)
+    tree = level_text.level_tree(levels)
     head = ("", "array", "whole", "axis", "one example")
     shapes = table(head, (_level(each, depth, levels) for each, depth in tree[:MOST_LEVELS]))
     if len(tree) > MOST_LEVELS:
@@ -142,13 +142,13 @@ def _levels(levels: Sequence[Level]) -> Html:
 def _level(each: Level, depth: int, levels: Sequence[Level]) -> Iterator[list[Html]]:
     """Yields the rows of one level: what it is, what goes in, what it closes over, what comes out."""
     pad = tag("span", escape("│ " * depth), "pg-tree") if depth else Html("")
-    yield [join((pad, level(each.id, each.name), escape(f": {text.level_text(each)}")))]
+    yield [join((pad, level(each.id, each.name), escape(f": {level_text.level_text(each)}")))]
     for leaf in each.inputs:
         yield [join((pad, escape("in"))), *_mapped(leaf, each, "shared")]
     names = [other.name for other in levels]
     for value in each.enters:
         if value.shared:
-            place = escape(text.closed_over(value, levels))
+            place = escape(level_text.closed_over(value, levels))
             one = type_text(value.aval.dtype, value.aval.shape)
             yield [join((pad, escape("in"))), escape(value.path), aval(value.aval, names), place, one]
     for leaf in each.outputs:

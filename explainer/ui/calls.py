@@ -12,13 +12,13 @@ from dataclasses import replace
 
 import streamlit as st
 
-from explainer.focus import focus
-from explainer.outline import Row, outline, starting
 from explainer.report import Report
-from explainer.text import calls_text
 from explainer.ui import markup, session
 from explainer.ui.explanation import Explanation, redraw
 from explainer.ui.session import Call
+from explainer.views.focus import focus
+from explainer.views.level_text import calls_text
+from explainer.views.outline import Row, outline, starting
 
 _MOST_RADIOS = 16  # beyond that a menu, which can be searched
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from explainer.figures.animation import Animation, animation
-from explainer.focus import focus
-from explainer.outline import starting
 from explainer.report import Report
 from explainer.spec import Request
+from explainer.views.focus import focus
+from explainer.views.outline import starting
 
 
 @dataclass(frozen=True, slots=True)

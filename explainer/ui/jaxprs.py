@@ -8,11 +8,11 @@ from itertools import groupby
 
 import streamlit as st
 
-from explainer.jaxpr_diff import Line, Row, diff
 from explainer.report import JaxprText, Report
-from explainer.text import transforms_text
 from explainer.ui import markup
 from explainer.ui.markup import Html, escape, tag
+from explainer.views.jaxpr_diff import Line, Row, diff
+from explainer.views.level_text import transforms_text
 
 _MOST = 400  # lines of each program that are compared; the plain text has all
 _SIGNS = {

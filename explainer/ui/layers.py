@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from explainer import sandwich_html
 from explainer.report import Report
 from explainer.ui import markup
 from explainer.ui.markup import Html, escape, tag
+from explainer.views import sandwich_html
 
 
 def layers(report: Report) -> None:

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from explainer import lens
 from explainer.figures import cells
 from explainer.figures.cells import Cell, Grid, Slab
 from explainer.intermediates import Bad, Loop
-from explainer.lens import Place, Row
 from explainer.report import Level, Report
 from explainer.ui import markup, session
 from explainer.ui.markup import Html, escape, join, tag
+from explainer.views import lens
+from explainer.views.lens import Place, Row
 
 _MOST = 150  # rows; a page with more is slow
 _OWN, _ALL = 4, 6  # columns of the example's own value, and of the value over all examples

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from explainer import why
 from explainer.report import Equation, Report
 from explainer.ui.markup import Html, escape, join, tag
+from explainer.views import why
 
 
 def asked(report: Report, equation: Equation) -> Html:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from explainer import rewrites
 from explainer.report import BatchedAval, Equation, Report
-from explainer.rewrites import Rewrite
 from explainer.ui import markup, why
 from explainer.ui.markup import Html, escape, join, tag
+from explainer.views import rewrites
+from explainer.views.rewrites import Rewrite
 
 _MANY = 4  # primitives that batching made of one; beyond that only their number is shown
 _MOST = 400  # rows; a page with more is slow to scroll

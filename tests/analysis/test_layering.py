@@ -251,7 +251,7 @@ def test_jax_is_left_as_it_was_even_by_an_error():
     )
 
     def state() -> list[object]:
-        wrapped = [function.__closure__[0].cell_contents for function in functions]
+        wrapped = [cell.cell_contents for function in functions for cell in (function.__closure__ or ())[:1]]
         return [*(getattr(place, name) for place, name in places), *wrapped]
 
     before = state()

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 import explainer
-from explainer import lens, lessons
+from explainer import lessons
 from explainer.analysis import batching
 from explainer.analysis import lens as looking
 from explainer.analysis.run import Run, RunLimits
 from explainer.analysis.scripts import SCRIPT
 from explainer.report import Report
 from explainer.spec import Argument, Request, Vmap
+from explainer.views import lens
 from tests.analysis import replay
 
 SCAN_OF_VMAP = """\

@@ -12,9 +12,10 @@ import pytest
 from jax import lax
 
 import explainer
-from explainer import Argument, Request, Vmap, lessons, text
-from explainer.focus import focus
+from explainer import Argument, Request, Vmap, lessons
 from explainer.report import Equation, Level, Report
+from explainer.views import level_text, text
+from explainer.views.focus import focus
 from tests.analysis.test_devices import MESH, PROGRAMS, REFUSED, SQUARE_MESH, pmapped, request, sharded
 
 RING = "[(0, 1), (1, 2), (2, 3), (3, 0)]"
@@ -145,7 +146,7 @@ def test_a_shard_map_over_two_axes_is_a_level_for_each():
     assert (inner.enters[0].aval.batch_dims, inner.enters[0].aval.batched_shape) == ((0, 1), (2, 2, 2, 3))
     (summed,) = last(report, "psum_invariant").outputs
     assert (summed.batch_dims, summed.batched_shape) == ((None, 0), (2, 2, 3))
-    assert text.calls_text(report.levels) == "1 shard_map call"
+    assert level_text.calls_text(report.levels) == "1 shard_map call"
 
 
 @pytest.mark.parametrize("axis", ["i", "j"])
@@ -246,7 +247,7 @@ def test_calls_of_a_script_are_observed_as_plain_jax_runs_them(capsys):
     assert (product.batch_dims, product.batched_shape) == ((0, 1, None), (4, 2))
     (total,) = last(report, "psum_invariant").outputs
     assert (total.batch_dims, total.batched_shape) == ((None, None, None), (2,))
-    assert text.calls_text(report.levels) == "1 vmap call, 3 pmap calls, 1 shard_map call"
+    assert level_text.calls_text(report.levels) == "1 vmap call, 3 pmap calls, 1 shard_map call"
 
 
 def test_a_live_function_has_levels_over_devices():
@@ -312,7 +313,7 @@ def test_lessons_on_devices_show_their_levels(name: str, levels: list[str]):
     lesson = lessons.find(name)
     assert lesson is not None
     report = explained(lesson.request)
-    assert [f"{level.name}: {text.level_text(level)}" for level in report.levels] == levels
+    assert [f"{level.name}: {level_text.level_text(level)}" for level in report.levels] == levels
     told = text.to_text(report)
     assert all(line in told for line in levels)
 

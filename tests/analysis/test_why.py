@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from explainer import Argument, Request, Vmap, explain, lessons, why
+from explainer import Argument, Request, Vmap, explain, lessons
 from explainer.report import Report
+from explainer.views import why
 from tests import oracle
 from tests.analysis.programs import requests
 

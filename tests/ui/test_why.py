@@ -9,8 +9,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import explainer
-from explainer import Argument, Request, Vmap, lessons, why
+from explainer import Argument, Request, Vmap, lessons
 from explainer.report import Report
+from explainer.views import why
 
 XRAY = "import streamlit\nfrom explainer.ui import xray\nxray.xray(streamlit.session_state.report)\n"
 SHAPES = "import streamlit\nfrom explainer.ui import shapes\nshapes.shapes(streamlit.session_state.report)\n"

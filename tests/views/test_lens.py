@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from explainer import lens
 from explainer.intermediates import Bad, Loop, Proof, Seen, Values
-from explainer.lens import Row
 from explainer.report import ArgumentReport, BatchedAval, Equation, Leaf, MappedLeaf, Report
+from explainer.views import lens
+from explainer.views.lens import Row
 from tests.figures.reports import Given, leaf, make
 
 X, Y = np.arange(6.0).reshape(3, 2), np.arange(8.0).reshape(2, 4)

@@ -14,10 +14,10 @@ from jax import lax
 from jax.extend.core import ClosedJaxpr, Jaxpr
 
 import explainer
-from explainer import rewrites
 from explainer.report import BatchedAval, Change, Equation, Report
-from explainer.rewrite_rules import LAX, LINALG, RULES
 from explainer.spec import Argument, Request, Vmap
+from explainer.views import rewrites
+from explainer.views.rewrite_rules import LAX, LINALG, RULES
 
 CODE = """
 SHAPE = jax.ShapeDtypeStruct((2,), jnp.float32)

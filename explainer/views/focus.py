@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from explainer.axis_order import AxisOrder, arranged
 from explainer.intermediates import Loop, Values
 from explainer.report import (
     ArgumentReport,
@@ -25,6 +24,7 @@ from explainer.report import (
     Level,
     Report,
 )
+from explainer.views.axis_order import AxisOrder, arranged
 from explainer.xray import Jaxprs, MappedLeaf
 
 WHOLE = "Time, memory and HLO are those of the whole program, so they are not shown for one call."

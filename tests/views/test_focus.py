@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import explainer
-from explainer import lens
 from explainer.figures import plan
-from explainer.focus import WHOLE, focus
 from explainer.report import Leaf, Report
 from explainer.spec import Argument, Request, Stage, Vmap
+from explainer.views import lens
+from explainer.views.focus import WHOLE, focus
 from tests.figures.reports import leaf
 
 CLOSURES = Request(

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from explainer.layers import MOST, Layer
-from explainer.markup import Html, escape, join, tag, typed
 from explainer.report import MappedLeaf, Report
-from explainer.sandwich import MOST_LEAVES, Leaves, Slice, axis_name, flat, leaf_text, sandwich
+from explainer.views.markup import Html, escape, join, tag, typed
+from explainer.views.sandwich import MOST_LEAVES, Leaves, Slice, axis_name, flat, leaf_text, sandwich
 
 MOST_SLICES = 200
 

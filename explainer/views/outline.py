@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from explainer import text
 from explainer.report import Level, MappedLeaf, Report
+from explainer.views import level_text
 
 MOST_ARRAYS = 2  # mapped arrays that a row names
 
@@ -47,12 +47,12 @@ def outline(report: Report) -> tuple[Row, ...]:
     captured = [level for level in report.levels if level.captured]
     if not captured:
         return ()
-    first = () if report.request.is_script else (Row(None, 0, text.call_text(report)),)
+    first = () if report.request.is_script else (Row(None, 0, level_text.call_text(report)),)
     below = len(first)
     stated = len(report.stated)
     rows = (
         _row(level, max(depth - stated, 0) + below)
-        for level, depth in text.level_tree(report.levels)
+        for level, depth in level_text.level_tree(report.levels)
         if level.captured
     )
     return (*first, *rows)

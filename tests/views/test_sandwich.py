@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 import explainer
-from explainer import Argument, Request, Vmap, report, sandwich, sandwich_html
+from explainer import Argument, Request, Vmap, report
+from explainer.views import sandwich, sandwich_html
 
 CODE = """\
 def loss(w, x):

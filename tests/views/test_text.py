@@ -6,8 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from explainer import text
-from explainer.array_text import array_text, scalar_text
 from explainer.report import (
     ArgumentReport,
     BatchedAval,
@@ -24,6 +22,8 @@ from explainer.report import (
     Timing,
 )
 from explainer.spec import Argument, Request, Vmap
+from explainer.views import text
+from explainer.views.array_text import array_text, scalar_text
 
 REQUEST = Request(
     code="def dist(x, y):\n    return jnp.sum(x - y)\n",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 import explainer
-from explainer.outline import outline, starting
 from explainer.report import Report
 from explainer.spec import Argument, Request, Vmap
+from explainer.views.outline import outline, starting
 
 SCRIPT = """\
 def dist(x, y):

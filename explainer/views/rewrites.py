@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from explainer.report import Equation
-from explainer.rewrite_rules import LAX, LINALG, RULES, Rule
+from explainer.views.rewrite_rules import LAX, LINALG, RULES, Rule
 
 DOCS = "https://docs.jax.dev/en/latest/"
 

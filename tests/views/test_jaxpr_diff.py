@@ -7,10 +7,10 @@ import re
 import pytest
 
 import explainer
-from explainer.jaxpr_diff import Line, Row, diff
 from explainer.lessons import LESSONS
 from explainer.report import JaxprText, Report
 from explainer.spec import Argument, Request, Vmap
+from explainer.views.jaxpr_diff import Line, Row, diff
 
 BRANCH = "lambda p, x: lax.cond(p, jnp.sin, jnp.cos, x)"
 
