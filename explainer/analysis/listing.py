@@ -82,17 +82,18 @@ class _Walk:
         self.printed = self.listing.print(self.of)
 
     def visit(self, jaxpr: Any, inside: Key, parent: Equation | None, outer: Trail | None, body: str) -> None:
-        listing = self.listing
+        listing, bodies = self.listing, self.listing.capture.bodies
         for eqn in jaxpr.eqns:
             if eqn.primitive is internals.probe_p:
                 continue
-            unit = internals.unit(eqn, listing.capture.bodies)
+            tag = internals.tag(eqn)
+            unit = bodies.units[bodies.owner[tag[0]]]
             if unit is not self.of:
                 if unit.root not in listing.begun | listing.capture.repeats:
                     listing.begun.add(unit.root)
                     self._other(unit, parent, outer, body)
             else:
-                key = (*inside, internals.tag(eqn))
+                key = (*inside, tag)
                 trail = self._trail(eqn, jaxpr, outer)
                 made = self._equation(eqn, key, parent, trail, body)
                 listing.ids.setdefault(key[-1], made.id)

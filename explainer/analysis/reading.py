@@ -8,6 +8,7 @@ what each equation became.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -91,12 +92,15 @@ def _note(emitted: internals.Emitted, source: Instrumented, chain: _Chain, seen:
     if any(dims is None for _, dims in spread):
         return  # nothing is claimed
     by_level = chain.dims(emitted.eqn.params["seen"])
+    unmapped: Sequence[int | None] = (None,) * len(source.probed[body])
+    around = emitted.key[:-1]
+    by_value = zip(*(by_level.get(level, unmapped) for level in range(chain.levels)), strict=True)
+    relative = list(by_value) if chain.levels else [()] * len(unmapped)
     for n, (eqn, output) in enumerate(source.probed[body]):
-        dims = positions([by_level[k][n] if k in by_level else None for k in range(chain.levels)])
-        entry = seen.setdefault((*emitted.key[:-1], (body, eqn)), Seen())
-        shape = tuple(getattr(emitted.eqn.invars[n].aval, "shape", ()))
+        entry = seen.setdefault((*around, (body, eqn)), Seen())
+        place = positions(relative[n]), tuple(getattr(emitted.eqn.invars[n].aval, "shape", ()))
         between = [axis for axis, dims in spread if dims is not None and dims[n] is not None]
-        entry.places[output] = _over_devices((dims, shape), between)
+        entry.places[output] = _over_devices(place, between) if between else place
 
 
 def _over_devices(place: Place, between: Sequence[DeviceAxis]) -> Place:
@@ -110,7 +114,8 @@ def _over_devices(place: Place, between: Sequence[DeviceAxis]) -> Place:
     return tuple(dims), (*(axis.size for axis in between), *place[1])
 
 
-def positions(relative: list[int | None]) -> tuple[int | None, ...]:
+@functools.lru_cache(4096)
+def positions(relative: tuple[int | None, ...]) -> tuple[int | None, ...]:
     """Turns the axis each level noted when it was added into the axis's place in the final array.
 
     Outermost level first: [0, 0] -> (0, 1): the outer axis was put in front of the inner one.

@@ -36,7 +36,7 @@ VJP = "f = jax.grad(lambda x, y: jnp.sum(jnp.tanh(x) * y))\n"
     ],
 )
 def test_axes_noted_level_by_level_become_places_in_the_final_array(relative, placed):
-    assert positions(relative) == placed
+    assert positions(tuple(relative)) == placed
 
 
 @pytest.mark.parametrize(

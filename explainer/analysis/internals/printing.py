@@ -15,7 +15,6 @@ from explainer.analysis.internals.jaxprs import sub_jaxprs
 from explainer.analysis.internals.probes import MARK
 
 _TAG = re.compile(rf"{MARK}(\d+)\.(\d+)")
-_ANNOTATION = re.compile(r"\s*# \[[^\n]*\]$")
 
 _printing = threading.Lock()
 
@@ -52,9 +51,10 @@ def print_jaxpr(closed: ClosedJaxpr) -> Printed:
     lines: list[str] = []
     tags: list[tuple[int, int] | None] = []
     for line in annotated.split("\n"):
-        found = _TAG.findall(line)
+        at = line.rfind("# [") if line.endswith("]") else -1
+        found = _TAG.findall(line, at) if at >= 0 else ()
         tags.append((int(found[-1][0]), int(found[-1][1])) if found else None)
-        lines.append(_ANNOTATION.sub("", line))
+        lines.append(line[:at].rstrip() if at >= 0 else line)
     return Printed("\n".join(lines), tuple(tags), made[0])
 
 

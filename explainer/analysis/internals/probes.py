@@ -160,11 +160,10 @@ class _Instrument:
                 continue
             results = [_kept(var) for var in eqn.outvars]
             probed += [(var, (n, m)) for m, var in enumerate(results) if _has_shape(var)]
-            params, source = self.params(eqn, backward), _tag(eqn, number, n)
-            new = eqn.replace(outvars=results, params=params, source_info=source)
-            inside = frozenset(self.numbers[id(body.jaxpr)] for body in sub_jaxprs(new))
-            if inside:
-                self.bodies.children[number, n] = inside
+            new = eqn.replace(outvars=results, source_info=_tag(eqn, number, n))
+            if any(holds_jaxpr(value) for value in eqn.params.values()):
+                new = new.replace(params=self.params(eqn, backward))
+                self.bodies.children[number, n] = self.numbers_of(new)
             eqns.append(new)
         if root:
             outputs = enumerate(jaxpr.outvars)
@@ -175,6 +174,9 @@ class _Instrument:
         made = self.done[id(jaxpr)] = jaxpr.replace(eqns=eqns)
         self.numbers[id(made)] = number
         return made
+
+    def numbers_of(self, eqn: JaxprEqn) -> frozenset[int]:
+        return frozenset(self.numbers[id(body.jaxpr)] for body in sub_jaxprs(eqn))
 
     def params(self, eqn: JaxprEqn, backward: bool) -> dict[str, Any]:
         seen: set[int] = set()
@@ -290,11 +292,6 @@ def read(closed: ClosedJaxpr, sources: Instrumented) -> Iterator[Emitted]:
                 yield from walk(body.jaxpr, key, nested.get(key[-1], frozenset()))
 
     yield from walk(closed.jaxpr, (), frozenset({sources.root}))
-
-
-def unit(eqn: JaxprEqn, bodies: Bodies) -> Instrumented:
-    """Returns the unit that a tagged equation belongs to."""
-    return bodies.units[bodies.owner[tag(eqn)[0]]]
 
 
 def tag(eqn: JaxprEqn) -> tuple[int, int]:
