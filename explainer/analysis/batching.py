@@ -62,6 +62,7 @@ def describe(program: Program, nest: Nest, sources: Sources) -> Description:
     """
     source, capture = _source(nest), nest.capture
     batched = tracing.whatever_out_axes(program, nest) if nest.jaxpr is None else nest.jaxpr
+    capture.settle([source.closed])
     count = len(program.levels) + len(capture.found)
     marks = _marks(program, capture)
     seen = {} if batched is None else reading.read(source, batched, marks, _devices(capture), count)
@@ -87,6 +88,7 @@ def _returned(program: Program, nest: Nest, listing: Listing) -> tuple[Crossing,
 def describe_roots(capture: Capture, sources: Sources) -> Description:
     """Describes calls that were each followed on their own, those of a script, one after another."""
     count = len(capture.found)
+    capture.settle([found.root.jaxpr for found in capture.found if found.root is not None])
     seen: dict[Key, reading.Seen] = {}
     units = [(found.unit, found.number, found.root) for found in capture.found]
     for unit, _, root in units:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,6 +49,7 @@ class Captured:
     unit: Instrumented | None = None
     inputs: tuple[int, ...] = ()  # the leaves that are the unit's inputs
     names: tuple[str, ...] = ()
+    others: list[tuple[Instrumented, tuple[int, ...]]] = field(default_factory=list)  # of the later calls
     note: str = ""
     root: Root | None = None
     axes: list[tuple[Any, int]] = field(default_factory=list)  # the axis names bound around the call
@@ -101,6 +102,20 @@ class Capture:
             chain.insert(0, level)
             level = self.found[level - self.first].parent
         return [*range(self.first), *chain] if self.first else chain
+
+    def settle(self, programs: Iterable[ClosedJaxpr]) -> None:
+        """Takes, of equal calls, the first that is in a program: of a loop's body that JAX traced twice,
+        since its carry changed its type, only the last trace is."""
+        alive = internals.units_in(programs, self.bodies) if self.repeats else set[int]()
+        for found in self.found if self.repeats else ():
+            if found.unit is None or found.unit.root in alive:
+                continue
+            for unit, inputs in found.others:
+                if unit.root in alive:
+                    self.repeats.add(found.unit.root)
+                    self.repeats.remove(unit.root)
+                    found.unit, found.inputs = unit, inputs
+                    break
 
     def level_names(self, level: int | None) -> list[tuple[Any, int]]:
         """Lists (axis name that probes note, level), innermost first."""
@@ -234,6 +249,7 @@ class Capture:
                 captured.note = _asked(unit, captured, call)
         else:
             self.repeats.add(unit.root)
+            captured.others.append((unit, tuple(inputs)))
         return _made(internals.evaluate(unit.closed, arrays), returned)
 
     def _enter(self, call: Call) -> tuple[Captured | None, bool]:

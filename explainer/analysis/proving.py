@@ -87,7 +87,7 @@ class _Prover:
             if not both.any():
                 continue
             number = self.ids[spot.key]
-            whole = self.batched.values[spot][subject.slot]
+            whole = self._whole(subject, single, spot)
             claim = self.report.equations[number].outputs[spot.output]
             part = _cut(whole, claim, both.ndim, subject, place)
             agrees = part is not None and self._agrees(part[both], own[both], whole)
@@ -106,13 +106,25 @@ class _Prover:
             )
         self.result = result
 
+    def _whole(self, subject: Subject, single: Recording, spot: Spot) -> np.ndarray:
+        """Returns a value with an axis for each loop around it, also one that JAX moved it out of."""
+        value, here, there = self.batched.values[spot], self.batched.around[spot], single.around[spot]
+        slots = dict(zip(subject.loops, subject.slot, strict=False))
+        value = value[tuple(slots.get(loop, slice(None)) for loop in here.loops)]
+        moved = tuple(n for n, loop in enumerate(there.loops) if loop not in here.loops)
+        value = np.expand_dims(value, moved)
+        sizes = (there.slots[n] if n in moved else size for n, size in enumerate(value.shape))
+        return np.broadcast_to(value, tuple(sizes))
+
     def _same_iterations(self, slot: tuple[int, ...], single: Recording, spot: Spot) -> np.ndarray:
         """Returns a mask over the kept iterations: those that both runs have."""
         at = single.around[spot]
         mask = np.ones(at.slots, bool)
         for stamp in at.loops:
             other = single.stamps[stamp]
-            same = (self.batched.stamps[stamp][slot] == other) & (other >= 0)
+            same = other >= 0
+            if stamp in self.batched.stamps:  # else JAX moved all that was in it out
+                same &= self.batched.stamps[stamp][slot] == other
             mask &= same.reshape(same.shape + (1,) * (mask.ndim - same.ndim))
         for stamp in at.branches:
             ran = single.stamps[stamp] >= 0

@@ -45,6 +45,7 @@ class Subject:
     dims: tuple[tuple[int | None, ...], ...]
     slot: tuple[int, ...] = ()
     iterations: tuple[int, ...] = ()
+    loops: tuple[Spot, ...] = ()  # those around it
 
     @property
     def sizes(self) -> list[int]:
@@ -102,7 +103,7 @@ def captured(
     for slot, iterations in [*met[: MOST_ITERATIONS - 1], *met[MOST_ITERATIONS - 1 :][-1:]]:
         inputs = tuple(batched.value(spot, slot) for spot in spots)
         names = tuple(level.axis_name for level in levels)
-        yield Subject(unit, closed, levels, names, inputs, dims, slot, iterations)
+        yield Subject(unit, closed, levels, names, inputs, dims, slot, iterations, batched.around[spots[0]].loops)
 
 
 def _absolute(ndim: int, indices: Sequence[int | None]) -> tuple[int | None, ...]:

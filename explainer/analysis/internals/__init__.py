@@ -60,6 +60,7 @@ from explainer.analysis.internals.probes import probe_p as probe_p
 from explainer.analysis.internals.probes import read as read
 from explainer.analysis.internals.probes import resolve as resolve
 from explainer.analysis.internals.probes import tag as tag
+from explainer.analysis.internals.probes import units_in as units_in
 from explainer.analysis.internals.probes import without_probes as without_probes
 from explainer.analysis.internals.spreads import Spread as Spread
 from explainer.analysis.internals.spreads import mesh_axes as mesh_axes

@@ -11,7 +11,7 @@ where JAX's own rules put the axis of each operand, and rebinds itself, so level
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -292,6 +292,22 @@ def read(closed: ClosedJaxpr, sources: Instrumented) -> Iterator[Emitted]:
                 yield from walk(body.jaxpr, key, nested.get(key[-1], frozenset()))
 
     yield from walk(closed.jaxpr, (), frozenset({sources.root}))
+
+
+def units_in(programs: Iterable[ClosedJaxpr], bodies: Bodies) -> set[int]:
+    """Returns the units that a program holds, by the numbers of their outermost bodies."""
+    found: set[int] = set()
+
+    def walk(jaxpr: Jaxpr) -> None:
+        for eqn in jaxpr.eqns:
+            if eqn.primitive is probe_p:
+                found.add(bodies.owner[eqn.params["body"]])
+            for body in sub_jaxprs(eqn):
+                walk(body.jaxpr)
+
+    for program in programs:
+        walk(program.jaxpr)
+    return found
 
 
 def tag(eqn: JaxprEqn) -> tuple[int, int]:
