@@ -103,7 +103,8 @@ def captured(
     for slot, iterations in [*met[: MOST_ITERATIONS - 1], *met[MOST_ITERATIONS - 1 :][-1:]]:
         inputs = tuple(batched.value(spot, slot) for spot in spots)
         names = tuple(level.axis_name for level in levels)
-        yield Subject(unit, closed, levels, names, inputs, dims, slot, iterations, batched.around[spots[0]].loops)
+        loops = batched.around[spots[0]].loops
+        yield Subject(unit, closed, levels, names, inputs, dims, slot, iterations, loops)
 
 
 def _absolute(ndim: int, indices: Sequence[int | None]) -> tuple[int | None, ...]:
