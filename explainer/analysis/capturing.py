@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import jax
 
-from explainer.analysis import internals
+from explainer.analysis import closures, internals
+from explainer.analysis.closures import Place
 from explainer.analysis.internals import Bodies, ClosedJaxpr, Instrumented, MeshCall, Spread
+from explainer.errors import message
 
 Call = internals.Call | MeshCall
 
@@ -44,6 +45,7 @@ class Captured:
     parent: int | None
     call: Call
     avals: tuple[jax.ShapeDtypeStruct | None, ...]
+    place: Place | None = None  # where the function is written
     count: int = 1
     outputs: tuple[jax.ShapeDtypeStruct, ...] = ()
     unit: Instrumented | None = None
@@ -53,6 +55,7 @@ class Captured:
     note: str = ""
     root: Root | None = None
     axes: list[tuple[Any, int]] = field(default_factory=list)  # the axis names bound around the call
+    x64: bool = False  # double precision was on
 
 
 @dataclass(slots=True)
@@ -74,6 +77,7 @@ class Capture:
     levels: dict[int, int] = field(default_factory=dict)  # unit (its root) -> level
     repeats: set[int] = field(default_factory=set)  # units of calls that were made before
     stack: internals.Stack = field(default_factory=internals.Stack)  # all transformations that were met
+    elsewhere: int = 0  # calls that other threads made: not found
     _under: list[int] = field(default_factory=list)
     _groups: dict[Any, Captured] = field(default_factory=dict)
 
@@ -86,8 +90,12 @@ class Capture:
     @contextlib.contextmanager
     def observing(self) -> Iterator[None]:
         """Notes calls meanwhile and changes nothing about them."""
-        with internals.catching(self._observe), internals.noting(self.stack):
+        watching = internals.catching(self._observe), internals.told_elsewhere(self._missed)
+        with watching[0], watching[1], internals.noting(self.stack):
             yield
+
+    def _missed(self) -> None:
+        self.elsewhere += 1
 
     @contextlib.contextmanager
     def following_roots(self, enough: Callable[[Capture], bool]) -> Iterator[None]:
@@ -102,6 +110,13 @@ class Capture:
             chain.insert(0, level)
             level = self.found[level - self.first].parent
         return [*range(self.first), *chain] if self.first else chain
+
+    def keep(self, count: int) -> None:
+        """Forgets all calls but the first ones: of `count`, those whose whole tree is among them."""
+        if count < len(self.found):
+            end = self.chain(self.first + count)[self.first]
+            del self.found[end - self.first :]
+            self.levels = {unit: level for unit, level in self.levels.items() if level < end}
 
     def settle(self, programs: Iterable[ClosedJaxpr]) -> None:
         """Takes, of equal calls, the first that is in a program: of a loop's body that JAX traced twice,
@@ -149,7 +164,8 @@ class Capture:
         handed = [whole[n] for n in captured.inputs]
         try:
             level = call.alone(fun, captured.inputs)
-            return jax.make_jaxpr(level, axis_env=captured.axes)(shared, handed)
+            with jax.enable_x64(captured.x64):
+                return jax.make_jaxpr(level, axis_env=captured.axes)(shared, handed)
         except Exception:  # noqa: BLE001  (a mesh axis, say, that cannot be bound outside of its mesh)
             return None
 
@@ -182,7 +198,7 @@ class Capture:
         if captured is None or not new:
             with internals.catching(_as_it_is):
                 return call.proceed()
-        with self._inside(captured):
+        with self._inside(captured), internals.leaks_unchecked():  # we hold tracers while we trace
             out = self._root(captured, call)
         if enough(self):
             raise Enough
@@ -255,12 +271,13 @@ class Capture:
     def _enter(self, call: Call) -> tuple[Captured | None, bool]:
         """Returns the level of a call, and whether it is the first call of that level."""
         parent = self._under[-1] if self._under else self.outer
-        avals = call.avals
+        avals, place = call.avals, closures.place(call.function)
         group = (
             parent,
             call.transform,
             call.sites[:1],
             call.where,
+            place,
             call.dims,
             call.axis_size,
             call.axis_name,
@@ -273,7 +290,8 @@ class Capture:
         if len(self.found) >= MOST_LEVELS:
             return None, False
         number = self.first + len(self.found)
-        captured = Captured(number, parent, call, avals, axes=internals.named_axes())
+        captured = Captured(number, parent, call, avals, place, axes=internals.named_axes())
+        captured.x64 = bool(jax.config.values["jax_enable_x64"])
         self.found.append(captured)
         self._groups[group] = captured
         return captured, True
@@ -307,7 +325,7 @@ def _asked(unit: Instrumented, captured: Captured, call: MeshCall) -> str:
     try:
         call.ask(unit, captured.inputs, captured.axes)
     except Exception as error:  # noqa: BLE001  (whatever JAX's rules raise)
-        said = (str(error).strip() or type(error).__name__).split("\n")[0]
+        said = (message(error).strip() or type(error).__name__).split("\n")[0]
         return f"which of its values differ between devices could not be told ({said})"
     return ""
 
@@ -352,45 +370,14 @@ def _as_it_is(call: Call) -> Any:
 
 def _needs_values(error: Exception) -> str:
     """Says why a function cannot be traced for one example, though jax.vmap may run it."""
-    said = str(error).strip().split("\n")[0]
+    said = message(error).strip().split("\n")[0]
     return f"its equations are not shown: it computes with values where tracing has none ({said})"
 
 
 def _names(call: Call, leaves: Sequence[Any], inputs: Sequence[int], consts: Sequence[Any]) -> Iterator[str]:
     """Names what the function closes over: by argument if it is one, else as the user's code names it."""
     known = {id(leaf): call.paths[n] for n, leaf in enumerate(leaves) if n not in inputs}
-    for name, value in _closed_over(call.function).items():
-        for path, leaf in jax.tree_util.tree_flatten_with_path(value)[0]:
-            known.setdefault(id(leaf), name + jax.tree_util.keystr(path))
+    for path, leaf in closures.leaves(call.function):
+        known.setdefault(id(leaf), path)
     for const in consts:
         yield known.get(id(const), "")
-
-
-def _closed_over(function: Any) -> dict[str, Any]:
-    """Returns the values a function takes from around it: of closures, globals it names, bound arguments."""
-    found: dict[str, Any] = {}
-    while function is not None:
-        if isinstance(function, functools.partial):
-            found |= dict(zip(_parameters(function), function.args, strict=False)) | function.keywords
-            function = function.func
-            continue
-        if inspect.ismethod(function):
-            found |= {
-                f"self.{name}": value for name, value in getattr(function.__self__, "__dict__", {}).items()
-            }
-            function = function.__func__
-        if inspect.isfunction(function):
-            around = inspect.getclosurevars(function)
-            found |= {**around.globals, **around.nonlocals}
-        function = getattr(function, "__wrapped__", None)
-    return {name: value for name, value in found.items() if not inspect.ismodule(value)}
-
-
-def _parameters(function: functools.partial[Any]) -> list[str]:
-    """Names the arguments that are bound by their places; a function without a signature numbers them."""
-    try:
-        parameters = inspect.signature(function.func).parameters.values()
-    except (TypeError, ValueError):
-        parameters = []
-    names = [one.name for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
-    return [*names, *(f"argument {n + 1}" for n in range(len(names), len(function.args)))]

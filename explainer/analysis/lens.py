@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import jax
+
 from explainer.analysis import checking, nonfinite, proving, running, subjects, values
 from explainer.analysis.batching import Description
 from explainer.analysis.capturing import Capture
@@ -55,7 +57,8 @@ def look_at_calls(capture: Capture, found: Description, report: Report) -> Value
     for each in capture.found:
         if each.unit is not None and each.root is not None and each.root.arguments is not None:
             whole = _Whole(each.unit, each.root.jaxpr, each.root.arguments, _coarsest(each.unit))
-            values = _together(values, _looked(whole, [], capture, found, report))
+            with jax.enable_x64(each.x64):
+                values = _together(values, _looked(whole, [], capture, found, report))
     return values
 
 

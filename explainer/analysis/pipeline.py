@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import threading
 
+from explainer.analysis import surroundings
 from explainer.analysis.run import Emit, Plan, Run
 from explainer.analysis.run import RunLimits as RunLimits
 from explainer.analysis.scripts import SCRIPT
@@ -27,7 +28,8 @@ def explain(
 ) -> Report:
     """Explains a request up to and including the stage `until`; always returns a Report."""
     plan = SCRIPT if request.is_script else NEST
-    return through(Run(request, plan, emit or (lambda report: None), limits or RunLimits()), until)
+    with _turn, surroundings.restored():
+        return through(Run(request, plan, emit or (lambda report: None), limits or RunLimits()), until)
 
 
 def through(run: Run, until: Stage) -> Report:

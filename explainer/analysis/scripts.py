@@ -10,16 +10,19 @@ run prints and returns is nobody's.
 from __future__ import annotations
 
 import contextlib
+import itertools
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
 import jax
 
-from explainer.analysis import batching, captured, layering, lens, parsing, printed, running
-from explainer.analysis.capturing import MOST_LEVELS, Capture, Enough
+from explainer.analysis import batching, captured, layering, lens, parsing, printed, running, surroundings
+from explainer.analysis.capturing import MOST_LEVELS, Capture, Captured, Enough
 from explainer.analysis.inlining import without_jit
 from explainer.analysis.listing import Listing
 from explainer.analysis.run import Plan, Run, needed
+from explainer.errors import message
 from explainer.report import Level
 
 
@@ -30,14 +33,33 @@ def _parse(run: Run) -> None:
 def _run(run: Run) -> None:
     run.observed = observed = Capture()
     try:
-        with observed.observing(), _exit_is_an_end():
+        with _as_it_was(observed), observed.observing(), _exit_is_an_end():
             parsing.run_script(run.report.request)
             jax.effects_barrier()
     finally:
         run.add(levels=captured.levels(observed, _nothing_known(run, observed)), device=running.device())
         run.add(layers=layering.layers(observed.stack.found, run.report.levels, run.sources))
     if len(observed.found) >= MOST_LEVELS:
-        run.add(notes=(*run.report.notes, f"only the first {MOST_LEVELS} places with a vmap call are listed"))
+        _note(run, f"only the first {MOST_LEVELS} places with a vmap call are listed")
+    if observed.elsewhere:
+        _note(run, f"calls of jax.vmap made in other threads, {observed.elsewhere} here, are not listed")
+
+
+def _note(run: Run, note: str) -> None:
+    run.add(notes=(*run.report.notes, note))
+
+
+@contextlib.contextmanager
+def _as_it_was(observed: Capture) -> Iterator[None]:
+    """Runs a script so that it can run again; modules that made calls when imported are imported anew."""
+    before = set(sys.modules)
+    with surroundings.restored():
+        yield
+    sites = (site for found in observed.found for site in found.call.sites)
+    files = {code.co_filename for code, _ in sites if code.co_name == "<module>"}
+    for name in set(sys.modules) - before:
+        if getattr(sys.modules[name], "__file__", None) in files:
+            del sys.modules[name]
 
 
 def _nothing_known(run: Run, capture: Capture) -> Listing:
@@ -60,27 +82,43 @@ def _trace(run: Run) -> str:
     if not wanted:
         run.capture = Capture()
         return "the script made no call of jax.vmap"
+    best, trouble = -1, ""
     for jit in (without_jit, contextlib.nullcontext):  # few scripts cannot do without it
-        run.capture = capture = Capture()
+        capture = Capture()
         error = _followed(run, capture, wanted, jit())
-        if error is None or run.report.failure is not None:
+        same = _agreeing(run, capture)
+        if same > best:
+            best, trouble = same, "" if error is None else f"failed: {message(error)}".split("\n")[0]
+            run.capture = capture
+        if same == wanted or (run.report.failure is not None and same == len(capture.found)):
             return ""
-    note = f"run a second time, to follow its axes, the script failed: {error}".split("\n")[0]
-    run.add(notes=(*run.report.notes, note))
+    needed(run.capture).keep(best)
+    trouble = trouble or "took another way: calls it did not make again are listed, not followed"
+    _note(run, f"run a second time, to follow its axes, the script {trouble}")
     return ""
+
+
+def _agreeing(run: Run, capture: Capture) -> int:
+    """Counts the calls that were followed as they had been observed, up to the first that was not."""
+    followed = captured.levels(capture, _nothing_known(run, capture))
+    places = zip(needed(run.observed).found, capture.found, strict=False)
+    pairs = zip(run.report.levels, followed, places, strict=False)
+    return sum(1 for _ in itertools.takewhile(lambda pair: _same(*pair), pairs))
 
 
 def _followed(
     run: Run, capture: Capture, wanted: int, jit: contextlib.AbstractContextManager[None]
-) -> Exception | None:
+) -> BaseException | None:
     """Follows the script's calls until all that are wanted were met; returns what ended the run before."""
     following = capture.following_roots(lambda capture: len(capture.found) >= wanted)
     try:
-        with following, jit, _exit_is_an_end():
+        with surroundings.restored(), following, jit, _exit_is_an_end():
             parsing.run_script(run.report.request)
     except Enough:
         pass
-    except Exception as error:  # noqa: BLE001  (user code may raise anything)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  (user code may raise anything, what ended the first run, say)
         return error
     return None
 
@@ -95,17 +133,15 @@ def _batch(run: Run) -> str:
 
 
 def _merged(observed: tuple[Level, ...], followed: tuple[Level, ...]) -> tuple[Level, ...]:
-    """Takes each level as it was followed, and counts its calls as they were observed."""
-    merged = list(observed)
-    for level in followed:
-        if level.id < len(merged) and _same(merged[level.id], level):
-            merged[level.id] = replace(level, count=merged[level.id].count)
-    return tuple(merged)
+    """Takes each level as it was followed, the first ones, and counts its calls as they were observed."""
+    counted = [replace(level, count=observed[level.id].count) for level in followed]
+    return (*counted, *observed[len(counted) :])
 
 
-def _same(one: Level, other: Level) -> bool:
+def _same(one: Level, other: Level, found: tuple[Captured, Captured]) -> bool:
+    """Tells whether two runs made the same call: of a function from the same place, on such inputs."""
     mine, yours = ((level.span, level.parent, level.function, level.inputs) for level in (one, other))
-    return mine == yours
+    return mine == yours and found[0].place == found[1].place
 
 
 def _check(run: Run) -> str:

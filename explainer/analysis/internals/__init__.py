@@ -22,6 +22,7 @@ pretty-printer's `JaxprPpContext`.
 
 from explainer.analysis.internals.calls import Call as Call
 from explainer.analysis.internals.calls import apart as apart
+from explainer.analysis.internals.calls import told_elsewhere as told_elsewhere
 from explainer.analysis.internals.changes import changes as changes
 from explainer.analysis.internals.entrances import level as level
 from explainer.analysis.internals.entrances import noting as noting
@@ -36,6 +37,7 @@ from explainer.analysis.internals.jaxprs import flatten_axes as flatten_axes
 from explainer.analysis.internals.jaxprs import frames as frames
 from explainer.analysis.internals.jaxprs import is_plain as is_plain
 from explainer.analysis.internals.jaxprs import is_tracer as is_tracer
+from explainer.analysis.internals.jaxprs import leaks_unchecked as leaks_unchecked
 from explainer.analysis.internals.jaxprs import primal as primal
 from explainer.analysis.internals.jaxprs import refuse_leaks as refuse_leaks
 from explainer.analysis.internals.jaxprs import sub_jaxprs as sub_jaxprs

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import jax
-from jax._src import core
+from jax._src import core, traceback_util
 from jax._src import linear_util as lu
 from jax._src.interpreters import batching
 from jax.extend import source_info_util
@@ -62,6 +62,7 @@ The rest of JAX maps for its own purposes (random bits, solvers): inner works th
 
 
 source_info_util.register_exclusion(_OURS)  # JAX's errors name the line of the user's that made a tracer
+traceback_util.register_exclusion(_OURS)  # tracebacks leave out our frames as they do JAX's
 
 
 @dataclass(slots=True)
@@ -169,20 +170,32 @@ _local = threading.local()
 @contextlib.contextmanager
 def catching(handler: Handler) -> Iterator[None]:
     """Hands every call of a vmapped function in this thread to `handler` meanwhile; the last set counts."""
-    outer = current()
+    outer, before = current(), batching.batch
     _local.handler = handler
     batching.batch = _hooked
     try:
         yield
     finally:
         _local.handler = outer
-        if outer is None:
-            batching.batch = _batch
+        batching.batch = before
 
 
 def current() -> Handler | None:
     """Returns the handler of this thread."""
     return getattr(_local, "handler", None)
+
+
+_elsewhere: list[tuple[int, Callable[[], None]]] = []  # who catches calls in a thread, and is told of others
+
+
+@contextlib.contextmanager
+def told_elsewhere(missed: Callable[[], None]) -> Iterator[None]:
+    """Calls `missed` for every call that another thread makes meanwhile: no handler is handed it."""
+    _elsewhere.append((threading.get_ident(), missed))
+    try:
+        yield
+    finally:
+        _elsewhere.pop()
 
 
 @contextlib.contextmanager
@@ -206,11 +219,16 @@ def _hooked(fun: Any, axis_data: Any, in_dims: Any, out_dim_dests: Any, sum_matc
     handler = current()
     frame = sys._getframe(1)
     info = fun.debug_info
-    if handler is None or info.traced_for != "vmap" or frame.f_code.co_name != "vmap_f":
+    elsewhere = handler is None and any(thread != threading.get_ident() for thread, _ in _elsewhere[-1:])
+    if info.traced_for != "vmap" or frame.f_code.co_name != "vmap_f" or not (handler or elsewhere):
         return _batch(fun, axis_data, in_dims, out_dim_dests, sum_match=sum_match)
     names = frame.f_locals
     function = names.get("fun", fun.f)
     made_by, sites = origin(frame, function)
+    if handler is None:
+        if made_by is not None:
+            _elsewhere[-1][1]()
+        return _batch(fun, axis_data, in_dims, out_dim_dests, sum_match=sum_match)
     if made_by is None:
         return _Caught(_unseen(_batch(fun, axis_data, in_dims, out_dim_dests, sum_match=sum_match)))
 
@@ -308,7 +326,10 @@ def _of_jax(function: Any) -> bool:
 
 def text(axes: Any) -> str:
     """Writes an in_axes or out_axes as given; a tree of the user's own classes by its repr, capped."""
-    text = repr(axes)
+    try:
+        text = repr(axes)
+    except Exception:  # noqa: BLE001  (the user's own classes: jax.vmap asks none for its repr)
+        text = f"<{type(axes).__name__}>"
     return text if len(text) <= 200 else text[:199] + "…"
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jax
-from jax._src import core, source_info_util
+from jax._src import config, core, source_info_util
 from jax._src.api_util import flatten_axes as _flatten_axes
 from jax.extend.core import ClosedJaxpr as ClosedJaxpr
 from jax.extend.core import Jaxpr, JaxprEqn
@@ -106,6 +107,11 @@ def refuse_leaks(traced: Any) -> None:
     if leaked is not None:
         what = f"{leaked.aval.str_short()} of an earlier trace"
         raise jax.errors.UnexpectedTracerError(f"The program closes over a value {what}.")
+
+
+def leaks_unchecked() -> contextlib.AbstractContextManager[None]:
+    """Leaves unchecked meanwhile whether tracers leak, though `jax.checking_leaks` asks for it."""
+    return config.check_tracer_leaks(False)
 
 
 def is_tracer(value: Any) -> bool:

@@ -283,15 +283,15 @@ _bind = _shard_map.shard_map_p.bind
 @contextlib.contextmanager
 def catching(handler: Handler) -> Iterator[None]:
     """Hands every call of a function that vmap, pmap or shard_map made to `handler`, as `calls.catching`."""
-    outermost = calls.current() is None
+    before = _pmap._cached_shard_map, vars(_shard_map.shard_map_p).get("bind")
     with calls.catching(handler):
         _pmap._cached_shard_map = _hooked_cached
         _shard_map.shard_map_p.bind = _hooked_bind
         try:
             yield
         finally:
-            if outermost:
-                _pmap._cached_shard_map = _cached
+            _pmap._cached_shard_map = before[0]
+            if before[1] is None:
                 vars(_shard_map.shard_map_p).pop("bind", None)
 
 
