@@ -7,21 +7,27 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import jax
+
+_JAX = os.path.dirname(jax.__file__) + os.sep
 
 Place = tuple[str, int, bytes]
 """File, first line, and the table of all positions: two lambdas on one line are two places."""
 
 
 def place(function: Any) -> Place | None:
-    """Returns where the function under all wrappers is written; None for what is not written in Python."""
+    """Returns where the user's or a library's function under all wrappers is written.
+
+    None: it is not written in Python, or is JAX's own, which its name tells.
+    """
     while function is not None and not inspect.isfunction(function):
         inner = (getattr(function, name, None) for name in ("__func__", "func", "__wrapped__"))
         function = next(filter(callable, inner), None)
-    if function is None:
+    if function is None or function.__code__.co_filename.startswith(_JAX):
         return None
     code = function.__code__
     return code.co_filename, code.co_firstlineno, code.co_linetable
