@@ -10,6 +10,7 @@ not known, and all below it, is left out.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,8 @@ from explainer.report import ArgumentReport, Leaf, Level, MappedLeaf, Report
 MAX_LEVELS = 3
 MAX_RANK = 4
 Index = tuple[int, ...]
+
+_SUBSCRIPT = re.compile(r"\[['\"]?([^\]]*?)['\"]?\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +71,11 @@ class Drawn:
 
     @property
     def label(self) -> str:
-        """Returns the name in its group: params['w'] -> w."""
+        """Returns the name in its group: params['w'] -> w, args[0].layers[1] -> 0.layers.1."""
         if not self.group:
             return text.shorten(self.path, 20)
-        rest = self.path.removeprefix(self.group)
-        keys = rest.replace("']['", ".").replace("'][", ".").replace("]['", ".").replace("][", ".")
-        return text.shorten(keys.strip(".[]'\"") or self.path, 18)
+        keys = _SUBSCRIPT.sub(r".\1", self.path.removeprefix(self.group)).strip(".")
+        return text.shorten(keys or self.path, 18)
 
     @property
     def name(self) -> str:

@@ -14,6 +14,7 @@ from explainer.figures import style, text
 from explainer.figures.animation import MAX_BYTES, MAX_FRAMES, MAX_MOVERS, Animation, animation
 from explainer.figures.captions import plain
 from explainer.figures.native import native
+from explainer.figures.plan import Drawn
 from explainer.report import Failure, Report
 from explainer.spec import Request
 from tests.figures import reports
@@ -385,3 +386,17 @@ def test_the_native_figure_has_every_frame_and_no_token_left(name, theme):
     frames: Any = built.figure["frames"]
     assert len(figure["frames"]) == len(figure["layout"]["sliders"][0]["steps"]) == len(frames)
     assert not style.TOKEN.search(json.dumps(figure))
+
+
+@pytest.mark.parametrize(
+    ("group", "path", "label"),
+    [
+        ("params", "params['w']", "w"),
+        ("params", "params['a'][0]['b']", "a.0.b"),
+        ("args", "args[0].layers[1].weight", "0.layers.1.weight"),
+        ("model", "model.layers[0].bias", "layers.0.bias"),
+        ("out", "out[1]", "1"),
+    ],
+)
+def test_an_array_of_a_group_is_named_by_its_keys(group, path, label):
+    assert Drawn("in0", path, group, output=False, shape=(), mapped=(), leaf=None).label == label
