@@ -35,7 +35,14 @@ class Explanation:
 
 def drawn(report: Report) -> tuple[object, ...]:
     """Returns the part of a report that a picture is made of."""
-    return report.request, report.arguments, report.levels, report.equations, report.outputs
+    return (
+        report.request,
+        report.arguments,
+        report.levels,
+        report.equations,
+        report.outputs,
+        starting(report),
+    )
 
 
 def redraw(report: Report, before: Explanation | None) -> Animation | None:

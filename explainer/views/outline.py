@@ -66,9 +66,9 @@ def starting(report: Report) -> int | None:
     """
     if report.stated:
         return None
-    broken = [level.id for level in report.levels if not level.outputs]
-    if report.failure is not None and broken:
-        return broken[-1]
+    broken = _under_way(report) if report.failure is not None else None
+    if broken is not None:
+        return broken
     found = next((level for level in report.levels if level.parent is None), None)
     busy = {equation.level for equation in report.equations}
     while found is not None and found.id not in busy:
@@ -77,6 +77,18 @@ def starting(report: Report) -> int | None:
             break
         found = inside[0]
     return None if found is None else found.id
+
+
+def _under_way(report: Report) -> int | None:
+    """Returns the innermost call that has given back nothing yet, of the last one and those around it.
+
+    A call from which nothing comes may stand before them: it is no broken one.
+    """
+    by_id = {level.id: level for level in report.levels}
+    level = report.levels[-1] if report.levels else None
+    while level is not None and level.outputs:
+        level = None if level.parent is None else by_id.get(level.parent)
+    return None if level is None else level.id
 
 
 def _row(level: Level, depth: int) -> Row:

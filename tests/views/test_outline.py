@@ -82,6 +82,14 @@ def test_a_call_that_failed_is_shown_first():
     assert starting(report) == 2
 
 
+def test_a_call_that_gives_nothing_back_is_no_failed_one():
+    mapped = ("jnp.sin", "lambda x: ()", "jnp.cos")
+    report = explained("\n".join((*(f"jax.vmap({each})(jnp.ones(3))" for each in mapped), "1 / 0")))
+    assert report.failure is not None
+    assert [len(level.outputs) for level in report.levels] == [1, 0, 1]
+    assert starting(report) == 0
+
+
 def test_many_arrays_are_named_up_to_two():
     row = outline(explained("jax.vmap(lambda a, b, c: a)(jnp.ones(3), jnp.ones(3), jnp.ones(3))"))[0]
     assert row.words == ("line 1", "a (i:3,)", "b (i:3,)", "+1")
