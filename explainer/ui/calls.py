@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from explainer.report import Report
+from explainer.report import Level, Report
 from explainer.ui import markup, session
 from explainer.ui.explanation import Explanation, redraw
 from explainer.ui.session import Call
@@ -48,21 +48,29 @@ def _list(rows: Sequence[Row], level: int | None, report: Report) -> None:
     by_level = {row.level: row for row in rows}
     found = [each for each in report.levels if each.captured]
     st.session_state["call"] = level
-    markup.heading("Calls", f"{calls_text(found)} in your code; one is shown")
-    field = st.radio if len(rows) <= _MOST_RADIOS else st.selectbox
+    markup.heading("Calls", _counted(found, report))
+    few = len(rows) <= _MOST_RADIOS
+    field = st.radio if few else st.selectbox
     field(
         "Call to show",
         list(by_level),
         key="call",
-        format_func=lambda each: _label(by_level[each]),
+        format_func=lambda each: _label(by_level[each], marked=few),
         on_change=_choose,
         args=({each: row.kind for each, row in by_level.items()},),
         label_visibility="collapsed",
     )
 
 
-def _label(row: Row) -> str:
-    return "\u2003" * row.depth + markup.markdown(row.label)
+def _counted(found: Sequence[Level], report: Report) -> str:
+    failed = report.failure is not None and not report.failure.limit
+    one = "; one is shown" if sum(level.count for level in found) > 1 else ""
+    return f"{calls_text(found)} {'before the error' if failed else 'in your code'}{one}"
+
+
+def _label(row: Row, *, marked: bool) -> str:
+    """Returns the row, indented; `marked`: as Markdown, which the buttons read and the menu does not."""
+    return "\u2003" * row.depth + (markup.markdown(row.label) if marked else row.label)
 
 
 def _choose(kinds: dict[int | None, str]) -> None:

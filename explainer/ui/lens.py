@@ -62,6 +62,8 @@ def _told(report: Report) -> None:
     if values is None:
         return
     words = lens.proof_words(values.proof)
+    if words and values.proof.holds is not None and report.request.is_script:
+        words = f"Whole script: {words}"
     if words:
         css = {True: "pg-good", False: "pg-bad", None: "pg-note"}[values.proof.holds]
         mark = {True: "✓ ", False: "✗ ", None: ""}[values.proof.holds]

@@ -95,7 +95,9 @@ def _old(shown: Explanation) -> Html:
 def _failure(failure: Failure, report: Report) -> Html:
     title = tag("h4", escape(words.failed(failure)))
     said = tag("p", escape(failure.explanation or failure.message), "pg-words")
-    return tag("div", title + said + _where(failure, report), "pg-card", role="alert")
+    return tag(
+        "div", title + said + _where(failure, report) + _way_on(failure, report), "pg-card", role="alert"
+    )
 
 
 def _raised(failure: Failure, slot: DeltaGenerator) -> None:
@@ -113,6 +115,19 @@ def _where(failure: Failure, report: Report) -> Html:
     said = {f"argument {name}" for name in blame.arguments}
     places += [words.place(span) for span in blame.spans if span.source not in said]
     return tag("p", escape("Where: " + ", ".join(dict.fromkeys(places))), "pg-where") if places else Html("")
+
+
+def _way_on(failure: Failure, report: Report) -> Html:
+    """Tells who pasted a script over a function how it runs: what is mapped is not in it, or not named."""
+    request = report.request
+    unnamed = not request.function.strip() or any(span.source == "function" for span in failure.blame.spans)
+    if failure.stage != "parse" or not unnamed or request.is_script or not request.code.strip():
+        return Html("")
+    return tag(
+        "p",
+        "Is the code a whole script? \u201cRun as a script\u201d, above it, runs it as it is.",
+        "pg-where",
+    )
 
 
 def _finding(severity: str, text: str) -> Html:

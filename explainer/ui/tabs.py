@@ -67,4 +67,11 @@ def _view(view: View, shown: Explanation) -> None:
         )
         view.draw(good.report)
     else:
-        markup.show(markup.tag("p", "This run did not get that far.", "pg-note"))
+        markup.show(markup.tag("p", _missing(shown), "pg-note"))
+
+
+def _missing(shown: Explanation) -> str:
+    report = shown.report
+    if shown.request.is_script and not (shown.cancelled or report.failure or report.levels):
+        return "There is no vmap call to show."
+    return "This run did not get that far."

@@ -123,7 +123,19 @@ def test_the_fields_say_that_this_is_a_script(script):
 def test_a_script_without_a_call_says_so(fake):
     page = opened(r=links.encode(Request(code="x = jnp.ones(3)\n")))
     assert "The script makes no vmap call" in html(page)
+    assert "There is no vmap call to show." in html(page)
     assert calls(page) == []
+
+
+def test_a_script_over_a_function_is_told_how_it_runs(fake):
+    advice = "\u201cRun as a script\u201d, above it"
+    page = opened()
+    assert advice not in html(page)
+    edit_code(page, SCRIPT)
+    assert advice in html(page)
+    press(page, "Run as a script")
+    assert advice not in html(page)
+    assert len(calls(page)) == len(CALLS)
 
 
 def test_a_script_that_fails_shows_the_calls_it_made(fake):
@@ -209,6 +221,7 @@ def test_many_calls_are_a_menu(fake):
     page = opened(r=links.encode(Request(code=code)))
     assert not [radio for radio in page.radio if radio.key == "call"]
     menu = page.selectbox(key="call")
+    assert menu.options[0] == "vmap i · sin · line 1 · x (i:1,)"  # a menu reads no Markdown
     assert len(menu.options) == 19
     menu.set_value(4)
     run(page)
