@@ -538,6 +538,12 @@ g = lambda x: jax.vmap(lambda k: jax.random.normal(k, (2,)))(keys)
         (Level("i <lambda>[3]", "jax.vmap(lambda r: r * n)(v)", "r(0) ^n(-) -> out(0)"),),
     ),
     Form(
+        "in a loop whose carry changes its type",
+        "g = lambda x: jax.lax.fori_loop(0, 3, lambda n, s: s + jax.vmap(jnp.sin)(x).sum(), 0)",
+        "g(x)",
+        (Level("i sin[3] x2", "jax.vmap(jnp.sin)(x)", "x(0) -> out(0)"),),
+    ),
+    Form(
         "in the branches of switch",
         "g = lambda x: jax.lax.switch(1, [jax.vmap(jnp.sin), jax.vmap(jnp.cos)], x)",
         "g(x)",

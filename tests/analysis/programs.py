@@ -157,13 +157,13 @@ def _body(draw: st.DrawFn, names: list[Name]) -> tuple[list[str], list[Name]]:
     names = list(names)
     lines = []
     for number in range(draw(st.integers(1, 5))):
-        text, shape = draw(st.sampled_from(_legal_steps(names)))
+        text, shape = draw(st.sampled_from(legal_steps(names)))
         lines.append(f"v{number} = {text}")
         names.append(Name(f"v{number}", shape))
     return lines, names
 
 
-def _legal_steps(names: Sequence[Name]) -> list[tuple[str, Shape]]:
+def legal_steps(names: Sequence[Name]) -> list[tuple[str, Shape]]:
     """Returns every (expression, result shape) that can follow, the newest values last."""
     steps = [step for name in names for step in (*_unary(name), *_on_axes(name), *_structural(name))]
     return steps + [step for first in names for second in names for step in _binary(first, second)]
