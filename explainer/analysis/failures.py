@@ -272,9 +272,13 @@ def _exit(scene: Scene) -> Told:
 
 
 def _headline(error: BaseException) -> str:
-    """Returns the line that says most: the first, or of a Python traceback (a callback's) the last."""
+    """Returns what says most: the first line, with a list it opens; of a Python traceback the last."""
     lines = [line for line in _message(error).split("\n") if line.strip()] or [type(error).__name__]
-    return lines[-1] if any("Traceback (most recent call last)" in line for line in lines) else lines[0]
+    if any("Traceback (most recent call last)" in line for line in lines):
+        return lines[-1]
+    if lines[0].endswith(":"):  # a list follows: the sizes that do not fit, say
+        return " ".join([lines[0], *(line.strip(" *") for line in lines[1:6])])
+    return lines[0]
 
 
 def _otherwise(scene: Scene) -> tuple[str, Blame]:
@@ -286,7 +290,8 @@ def _otherwise(scene: Scene) -> tuple[str, Blame]:
         return f"The text of {where} could not be evaluated{at}: {said}", Blame()
     program, nest = scene.program, scene.nest
     if scene.stage != "trace" or program is None or nest is None or not nest.avals:
-        return f"The {scene.stage} stage failed{at}: {said}", Blame()
+        what = "The script" if scene.request.is_script else f"The {scene.stage} stage"
+        return f"{what} failed{at}: {said}", Blame()
     if scene.sources.raised(scene.error):
         return f"{program.name} raised {type(scene.error).__name__}{at}: {said}", Blame()
     return (
