@@ -45,5 +45,5 @@ class Layer:
     name: str = ""  # of that level: "i"
     part: bool = False  # one of the functions of the layer around it
     made_by: str = ""  # "" the user's own code; else "jax.jacfwd", "equinox", ...
-    count: int = 1  # equal calls from one place
+    count: int = 1  # calls from one place, alike in function text and shapes
     same: int | None = None  # the layer whose trace JAX used again, so that nothing was met inside

@@ -98,7 +98,7 @@ class Level:
     captured: bool = False  # found while the code ran
     made_by: str = ""  # "" the user's own call; else "jax.jacrev", "jax.numpy.vectorize", "equinox", ...
     transform: Literal["vmap", "pmap", "shard_map"] = "vmap"
-    count: int = 1  # equal calls from one place: same function, axes and shapes
+    count: int = 1  # calls from one place with one function text, axes and shapes; the first is described
     enters: tuple[Crossing, ...] = ()  # what its function is handed for one example, closed-over values last
     leaves: tuple[Crossing, ...] = ()  # what its function returns for one example
     jaxpr: Jaxprs | None = None  # its own: for one example, and after this level alone

@@ -65,7 +65,7 @@ Levels, outermost first
        in  g  f32[2, 2]  axis 0
        in  x  f32[2]     from level i
        in  w  f32[2]     closed over, shared
-  k: unknown size, pmap(step, in_axes=0, out_axes=0), 3 equal calls
+  k: unknown size, pmap(step, in_axes=0, out_axes=0), 3 calls from one place
      its equations are not known: JAX had compiled it before"""
 
 

@@ -55,7 +55,7 @@ LESSONS = (
         topic="Scripts",
         title="Every vmap in a training loop",
         summary="The code runs top to bottom as it stands. Each place that calls a vmapped function is one "
-        "entry of the list, inside jit too; equal calls are counted. Pick one to see its axes.",
+        "entry of the list, inside jit too; calls of one place are counted. Pick one to see its axes.",
         request=Request(code=TRAINING_CODE),
     ),
     Lesson(

@@ -358,6 +358,6 @@ def _notes(report: Report, picked: Level, cut: bool) -> Iterable[str]:
             "Here the pieces stand side by side, along an axis of devices in front."
         )
     if picked.count > 1:
-        yield f"The first of {picked.count:,} equal calls is shown."
+        yield f"The first of {picked.count:,} calls from this place is shown."
     if report.timing is not None or report.hlo is not None:
         yield WHOLE

@@ -75,7 +75,7 @@ def level_text(level: Level) -> str:
     if level.made_by:
         parts.append(f"by {level.made_by}")
     if level.count > 1:
-        parts.append(f"{level.count:,} equal calls")
+        parts.append(f"{level.count:,} calls from one place")
     return ", ".join(parts)
 
 
