@@ -268,7 +268,8 @@ def test_a_stated_level_and_none_leave_the_report_as_it_is(explained, level):
 
 def test_equal_calls_are_said_to_be_one_of_many():
     code = "f = jax.vmap(jnp.sin)\nfor n in range(3):\n    f(jnp.ones(4) * n)\n"
-    assert "The first of 3 calls from this place is shown." in focus(explainer.explain(Request(code=code)), 0).notes
+    shown = focus(explainer.explain(Request(code=code)), 0)
+    assert "The first of 3 calls from this place is shown." in shown.notes
 
 
 def test_a_call_whose_axes_were_not_followed_is_shown_alone(explained):
