@@ -10,6 +10,7 @@ claimed axes are proven on.
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,7 @@ MOST_EQUATIONS = 1500
 SLOW = 4.0  # seconds to compile and run the plain program; with all its values handed out it takes longer
 SHOWN_ENTRIES = 40_000  # of all previews together
 SHOWN_VALUES = 4000
+CALLS_SECONDS = 2.0  # no further call of a script is looked into after this
 CROSSING_ENTRIES = 40_000  # of the previews of what crosses captured functions, all together
 _PREVIEWS = (1024, 256, 64, 16)  # entries per value, tried until all fit
 _ITERATIONS = (48, 24, 12, 6, 3, 1)  # of each loop, tried until all fit
@@ -48,18 +50,25 @@ def look(program: Program, nest: Nest, found: Description, report: Report) -> Va
     return _looked(whole, [] if own is None else [own], nest.capture, found, report)
 
 
-def look_at_calls(capture: Capture, found: Description, report: Report) -> Values:
-    """Runs each outermost call of a script once more, on the values it saw; returns all intermediates."""
+def look_at_calls(capture: Capture, found: Description, report: Report) -> tuple[Values, str]:
+    """Runs each outermost call of a script once more, on the values it saw; returns all intermediates.
+
+    The text says, if the time was up before the last call, how many were looked into.
+    """
     refused = _refused(report)
     if refused:
-        return Values(note=refused)
+        return Values(note=refused), ""
     values = Values(proof=Proof(note="no call saw values"))
-    for each in capture.found:
-        if each.unit is not None and each.root is not None and each.root.arguments is not None:
-            whole = _Whole(each.unit, each.root.jaxpr, each.root.arguments, _coarsest(each.unit))
+    calls = [(each, each.unit, each.root) for each in capture.found if each.root is not None]
+    end = time.perf_counter() + CALLS_SECONDS
+    for number, (each, unit, root) in enumerate(calls):
+        if time.perf_counter() > end:
+            return values, f"values: the first {number:,} of {len(calls):,} calls were looked into"
+        if unit is not None and root is not None and root.arguments is not None:
+            whole = _Whole(unit, root.jaxpr, root.arguments, _coarsest(unit))
             with jax.enable_x64(each.x64):
                 values = _together(values, _looked(whole, [], capture, found, report))
-    return values
+    return values, ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,9 +151,10 @@ def _check(run: Run) -> str:
         return "no call was followed"
     capture = needed(run.capture)
     with printed.dropped():
-        seen = lens.look_at_calls(capture, found, run.report)
+        seen, cut = lens.look_at_calls(capture, found, run.report)
     followed = captured.with_values(found.captured, capture, found.listing)
-    run.add(values=seen, levels=_merged(run.report.levels, followed))
+    notes = (*run.report.notes, cut) if cut else run.report.notes
+    run.add(values=seen, levels=_merged(run.report.levels, followed), notes=notes)
     return ""
 
 

@@ -265,8 +265,16 @@ def test_every_call_of_a_script_is_looked_at():
         assert run.stage(name)
     assert run.capture is not None
     found = batching.describe_roots(run.capture, run.sources)
-    values = looking.look_at_calls(run.capture, found, run.report)
+    values, cut = looking.look_at_calls(run.capture, found, run.report)
+    assert not cut
     assert [seen.equation for seen in values.seen] == [0, 1, 2]
     assert values.proof.holds
     assert values.proof.examples == 4
     assert [(bad.kind, bad.equation, bad.example) for bad in values.bad] == [("nan", 0, (1,))]
+
+
+def test_a_script_of_many_calls_is_looked_into_as_far_as_time_allows(monkeypatch):
+    monkeypatch.setattr(looking, "CALLS_SECONDS", -1.0)
+    report = explainer.explain(Request("X = jnp.ones(3)\njax.vmap(jnp.sin)(X)\njax.vmap(jnp.cos)(X)\n"))
+    assert report.values is not None and not report.values.seen
+    assert report.notes == ("values: the first 0 of 2 calls were looked into",)

@@ -7,8 +7,6 @@ import io
 import re
 import sys
 import types
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 
 import jax
 import pytest
@@ -17,13 +15,6 @@ import explainer
 from explainer import Request
 from explainer.analysis.capturing import Capture
 from tests.analysis.exact_scripts import PRELUDE, SCRIPTS
-
-MODES: dict[str, Callable[[Capture], AbstractContextManager[None]]] = {
-    "followed": Capture.following,
-    "followed one by one": lambda capture: capture.following_roots(lambda _: False),
-}
-
-NOTES = {"a thread": ("calls of jax.vmap made in other threads, 1 here, are not listed",)}
 
 
 def ran(code: str) -> tuple[str, str, str]:
@@ -55,9 +46,8 @@ def told(message: str) -> str:
 def test_a_script_does_what_plain_python_makes_it_do(name):
     code = PRELUDE + SCRIPTS[name]
     printed, error, message = ran(code)
-    for how, mode in MODES.items():
-        with mode(Capture()):
-            assert ran(code)[:2] == (printed, error), how
+    with Capture().following_roots(lambda _: False):  # as the run that is followed, to its end
+        assert ran(code)[:2] == (printed, error)
     report = explainer.explain(Request(code))
     failure = report.failure
     found = ("", "") if failure is None else (failure.error_type, told(failure.message))
