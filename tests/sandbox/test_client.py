@@ -103,7 +103,7 @@ def test_a_worker_that_ends_without_an_answer_is_a_failure(run, code, error_type
             ENDLESS,
             {"deadline_s": 1},
             "Deadline",
-            ["Stopped after 1 s while JAX was tracing", "EXPLAINER_DEADLINE_S"],
+            ["Stopped after 1 s while your script was run again", "EXPLAINER_DEADLINE_S"],
         ),
         (IGNORANT + ENDLESS, {"deadline_s": 1}, "Deadline", ["Stopped after 1 s"]),
         (HOG, {"memory_mb": 250}, "Memory", ["250 MiB", "EXPLAINER_MEMORY_MB"]),
