@@ -21,6 +21,8 @@ from explainer.sandbox.settings import Limits, SettingError, Settings
 from explainer.sandbox.verdict import Ending
 from explainer.spec import Request, Stage
 
+Outcome = tuple[Report, Ending, str]  # the last partial Report, how the worker ended, what it printed
+
 _lock = threading.RLock()
 _shared: dict[int, Pool] = {}  # this process's pool; worker processes outlive calls by design
 
@@ -78,17 +80,40 @@ def stream_from(pool: Pool, request: Request, until: Stage, limits: Limits) -> G
     if size > limits.source_kb * 1024:
         yield verdict.final(partial, Ending("source_size", detail=f"{size:,} bytes"), limits)
         return
-    ticket = pool.gate.join()
-    try:
-        yield from _wait(partial, ticket)
-        _, ending, _ = outcome = yield from _attempt(pool, partial, until, limits)
-        if ending.kind in ("lost", "unavailable"):  # it died with its zygote, or before its request
-            outcome = yield from _attempt(pool, partial, until, limits)
-    finally:
-        ticket.leave()
-        pool.refill()
+    outcome = None
+    while outcome is None:
+        outcome = yield from _turn(pool, partial, until, limits)
     partial, ending, printed = outcome
     yield verdict.final(partial, ending, limits, printed)
+
+
+def _turn(
+    pool: Pool, partial: Report, until: Stage, limits: Limits
+) -> Generator[Report, None, Outcome | None]:
+    """Waits in the queue, then works; returns None if a silent caller has lost its turn."""
+    ticket = pool.gate.join()
+    work = _work(pool, ticket, partial, until, limits)
+    try:
+        while True:
+            yield next(work)
+            if not ticket.holds():
+                return None
+    except StopIteration as end:
+        return end.value
+    finally:
+        work.close()
+        ticket.leave()
+        pool.refill()
+
+
+def _work(
+    pool: Pool, ticket: Ticket, partial: Report, until: Stage, limits: Limits
+) -> Generator[Report, None, Outcome]:
+    yield from _wait(partial, ticket)
+    _, ending, _ = outcome = yield from _attempt(pool, partial, until, limits)
+    if ending.kind in ("lost", "unavailable"):  # it died with its zygote, or before its request
+        outcome = yield from _attempt(pool, partial, until, limits)
+    return outcome
 
 
 def _pool() -> Pool:
@@ -104,9 +129,7 @@ def _wait(partial: Report, ticket: Ticket) -> Iterator[Report]:
         yield _starting(partial, began, f"waiting: {ticket.ahead()} before this one")
 
 
-def _attempt(
-    pool: Pool, partial: Report, until: Stage, limits: Limits
-) -> Generator[Report, None, tuple[Report, Ending, str]]:
+def _attempt(pool: Pool, partial: Report, until: Stage, limits: Limits) -> Generator[Report, None, Outcome]:
     """Yields partial Reports of one worker; returns the last one, the worker's end and its output."""
     began = time.monotonic()
     child: Child | None = None
@@ -124,9 +147,7 @@ def _attempt(
             pool.release(child)
 
 
-def _follow(
-    pool: Pool, child: Child, partial: Report, until: Stage
-) -> Generator[Report, None, tuple[Report, Ending, str]]:
+def _follow(pool: Pool, child: Child, partial: Report, until: Stage) -> Generator[Report, None, Outcome]:
     talk = job.Talk(child, wire.Frames(child.limits.answer_mb * wire.MB))
     began = time.monotonic()
     ending = Ending("bad_answer", detail="no answer")

@@ -1,9 +1,17 @@
-"""Gate: at most so many jobs at a time, the others in order of arrival."""
+"""Gate: at most so many jobs at a time, the others in order of arrival.
+
+A turn is lent to a caller who goes on asking for heartbeats. A page whose tab was closed
+asks no more, and nobody says so: its ticket loses its place once it has been silent for
+`LEASE_S` while others wait.
+"""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
+
+LEASE_S = 5.0  # between two heartbeats a page draws itself; none took 2 s
 
 
 class Gate:
@@ -29,7 +37,14 @@ class Gate:
     def wait(self, ticket: Ticket, timeout: float) -> bool:
         """Waits for this ticket's turn; returns whether it has come."""
         with self._moved:
+            self._drop_silent(ticket)
             return self._moved.wait_for(lambda: self.ahead(ticket) == 0, timeout)
+
+    def holds(self, ticket: Ticket) -> bool:
+        """Renews a ticket's lease; returns False if it has lost its place."""
+        with self._moved:
+            ticket.heard = time.monotonic()
+            return ticket in self._tickets
 
     def leave(self, ticket: Ticket) -> None:
         """Takes a ticket out, from any position."""
@@ -37,6 +52,12 @@ class Gate:
             if ticket in self._tickets:
                 self._tickets.remove(ticket)
             self._moved.notify_all()
+
+    def _drop_silent(self, asking: Ticket) -> None:
+        now = time.monotonic()
+        asking.heard = now
+        for ticket in [each for each in self._tickets if now - each.heard > LEASE_S]:
+            self.leave(ticket)
 
     def empty(self) -> bool:
         """Returns whether nobody works or waits."""
@@ -49,6 +70,11 @@ class Ticket:
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
+        self.heard = time.monotonic()
+
+    def holds(self) -> bool:
+        """Renews the lease; returns False if the place is lost."""
+        return self._gate.holds(self)
 
     def wait(self, timeout: float) -> bool:
         """Waits for the turn; returns whether it has come."""

@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from explainer.sandbox import gate
 from explainer.sandbox.client import stream_from
 from explainer.sandbox.pool import Pool
 from explainer.sandbox.settings import Limits, Settings
@@ -224,6 +225,20 @@ def test_an_abandoned_worker_dies_at_its_deadline(pool):
     pid = next(int(r.notes[0]) for r in stream if r.notes and r.notes[0].isdigit())
     assert wait_for_death(pid)  # nobody asks the stream for more
     stream.close()
+
+
+def test_a_run_that_nobody_follows_loses_its_turn_and_begins_anew_when_followed(monkeypatch):
+    monkeypatch.setattr(gate, "LEASE_S", 0.3)
+    pool = Pool(Settings(jobs=1, spares=1, strategy="fork", target=TARGET, warmup=""))
+    closed_tab = streamed(pool, "import time; time.sleep(0.2)", deadline_s=30)
+    next(closed_tab)
+    assert list(streamed(pool, "pass"))[-1].failure is None  # though the first turn was never given back
+    assert pool.gate.empty()
+    last = list(closed_tab)[-1]  # its reader is back
+    assert last.failure is None
+    assert last.stages[-1].status == "done"
+    assert pool.gate.empty()
+    pool.close()
 
 
 def test_a_killed_zygote_is_replaced_and_the_running_request_answered(pool, tmp_path):
