@@ -8,6 +8,7 @@ So a script is run a second time as it was the first, and one explanation leaves
 from __future__ import annotations
 
 import contextlib
+import operator
 import os
 import sys
 import types
@@ -51,7 +52,8 @@ def _names() -> Callable[[], None]:
 
     def undo() -> None:
         for names, known in before:
-            names.update({name: value for name, value in known.items() if names.get(name) is not value})
+            if len(names) != len(known) or any(map(operator.is_not, names.values(), known.values())):
+                names.update({name: value for name, value in known.items() if names.get(name) is not value})
 
     return undo
 
