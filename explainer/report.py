@@ -14,6 +14,14 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from explainer.diagnosis import Blame as Blame
+from explainer.diagnosis import Failure as Failure
+from explainer.diagnosis import Finding as Finding
+from explainer.diagnosis import Fix as Fix
+from explainer.diagnosis import Lane as Lane
+from explainer.diagnosis import Mismatch as Mismatch
+from explainer.diagnosis import Reading as Reading
+from explainer.diagnosis import Wanted as Wanted
 from explainer.intermediates import Bad as Bad
 from explainer.intermediates import Disagreement as Disagreement
 from explainer.intermediates import Loop as Loop
@@ -112,31 +120,6 @@ class Hlo:
 
 
 @dataclass(frozen=True, slots=True)
-class Blame:
-    """Where a failure comes from, in the user's own names."""
-
-    arguments: tuple[str, ...] = ()
-    paths: tuple[str, ...] = ()
-    levels: tuple[int, ...] = ()
-    spans: tuple[Span, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """The stage that failed: what happened, where, what to do; JAX's own message beside it.
-
-    `limit` names the limit that was hit ("deadline", "memory", "output", ...), else "".
-    """
-
-    stage: Stage
-    error_type: str
-    message: str
-    explanation: str
-    blame: Blame = Blame()
-    limit: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Device:
     """The device of the run as JAX names it."""
 
@@ -167,25 +150,6 @@ class Isolation:
 
     level: Literal["none", "sealed", "contained", "bare"] = "none"
     reasons: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A silent bug: the code runs, but does not do what it seems to."""
-
-    kind: str
-    severity: Literal["info", "warning", "error"]
-    explanation: str
-    blame: Blame = Blame()
-
-
-@dataclass(frozen=True, slots=True)
-class Fix:
-    """An edited request that was proven to run, and the outputs it gave."""
-
-    request: Request
-    summary: str
-    outputs: tuple[Leaf, ...]
 
 
 class _Printer(Protocol):
@@ -221,6 +185,8 @@ class Report:
     values: Values | None = None  # of the intermediates; None: the check stage did not run
     returned: tuple[Crossing, ...] = ()  # by the stated function, for one example: what becomes the outputs
     layers: tuple[Layer, ...] = ()  # the stack of transformations, the levels among them, in call order
+    wanted: Wanted | None = None  # None: the request names no output it wants
+    readings: tuple[Reading, ...] = ()  # the stated nest in other words
 
     def stage(self, name: Stage) -> StageReport | None:
         """Returns the record of one stage, None if it was never reached."""
