@@ -15,12 +15,13 @@ from explainer.spec import Request
 from tests.sandbox.conftest import alive, make_pool, wait_for, wait_for_death
 
 APP = """
-import os, sys, time
+import os, signal, sys, time
 from explainer.sandbox.client import stream_from
 from explainer.sandbox.settings import Limits
 from explainer.spec import Request
 from tests.sandbox.conftest import make_pool, wait_for
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, if a shell started the tests with &
 pool = make_pool({strategy!r})
 code = "import os, time; child = os.fork()\\nif not child: time.sleep(600)\\n"
 code += "emit(Report(request, notes=(str(child),)))\\nwhile True: pass"
