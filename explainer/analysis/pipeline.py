@@ -35,6 +35,7 @@ def explain(
 def through(run: Run, until: Stage) -> Report:
     """Does the stages of a run up to `until`, as far as they go."""
     with _turn:
+        run.until = until
         for name in _up_to(run.plan, until):
             if not run.stage(name):
                 break

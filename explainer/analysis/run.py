@@ -75,6 +75,7 @@ class Run:
         self.observed: Capture | None = None  # of a script: its calls as it ran
         self.capture: Capture | None = None  # and as they were followed
         self.printed: dict[Stage, str] = {}
+        self.until: Stage = "time"  # the last stage that was asked for
 
     def stage(self, name: Stage) -> bool:
         """Does one stage; returns whether the next may follow."""
