@@ -32,7 +32,7 @@ def give(listing: Listing, stated: Instrumented | None = None, paths: Sequence[s
 
     `stated` is the unit under the levels that the Request states, `paths` name its arguments.
     """
-    graph = _Graph(listing)
+    graph = Graph(listing)
     for unit in listing.capture.bodies.units.values():
         graph.unit(unit)
     rows: dict[int, list[Cause | None]] = {}
@@ -51,7 +51,7 @@ def give(listing: Listing, stated: Instrumented | None = None, paths: Sequence[s
 
 
 def _starts(
-    listing: Listing, graph: _Graph, stated: Instrumented | None, paths: Sequence[str]
+    listing: Listing, graph: Graph, stated: Instrumented | None, paths: Sequence[str]
 ) -> dict[int, list[tuple[int, Cause]]]:
     """Returns for every level that maps anything the leaves it maps, as they enter its function."""
     capture = listing.capture
@@ -77,7 +77,7 @@ def _starts(
 
 
 @dataclass(slots=True)
-class _Graph:
+class Graph:
     """All values of all units as nodes; an edge leads from a value to one that is made of it.
 
     A node without a value of its own (`NOWHERE`) is batched code of a unit mapped inside: where its
@@ -232,7 +232,7 @@ def _number(jaxpr: Any, of: Instrumented, listing: Listing) -> int | None:
 class _Spread:
     """One level's axis, followed from where it enters through all that it maps."""
 
-    def __init__(self, graph: _Graph, level: int) -> None:
+    def __init__(self, graph: Graph, level: int) -> None:
         self.graph = graph
         self.mapped = graph.mapped[level]
         self.found: dict[int, Cause] = {}
