@@ -32,6 +32,7 @@ SANS_ADVANCE = 0.52
 
 HUES = 4
 HUE_NAMES = ("blue", "orange", "pink", "olive")
+KINS = 3  # colours of equal sizes, which no level has
 TOKEN = re.compile(r"\$([a-zA-Z][a-zA-Z0-9]*)")
 
 
@@ -90,6 +91,8 @@ def _palette(base: Palette, hues: tuple[str, ...]) -> Palette:
         palette[f"L{index}s"] = _mix(base["cell"], hue, 0.18)  # idle cells
         palette[f"L{index}p"] = _mix(base["bg"], hue, 0.045)  # paper of a box
         palette[f"L{index}b"] = _mix(base["bg"], hue, 0.55)  # border of an outer box
+    for index in range(KINS):
+        palette[f"K{index}s"] = _mix(base["bg"], base[f"K{index}"], 0.2)
     return palette
 
 
@@ -108,6 +111,9 @@ PALETTES: dict[Theme, Palette] = {
             "os": "#1f2328",  # text on shared
             "no": "rgba(255,255,255,0)",
             "bad": "#b42318",
+            "K0": "#6a4fb3",
+            "K1": "#0f7c83",
+            "K2": "#7a5c48",
         },
         ("#0072B2", "#B84C00", "#A3487E", "#826600"),
     ),
@@ -125,6 +131,9 @@ PALETTES: dict[Theme, Palette] = {
             "os": "#f0f4f8",
             "no": "rgba(14,17,23,0)",
             "bad": "#ff8a80",
+            "K0": "#b9a3f5",
+            "K1": "#4cc7ce",
+            "K2": "#d3b29e",
         },
         ("#56B4E9", "#F0A030", "#E59BC8", "#F0E442"),
     ),
