@@ -21,6 +21,7 @@ import jaxlib.version
 
 from explainer.analysis import batching, failures, printed, running
 from explainer.analysis.capturing import Capture
+from explainer.analysis.failed import FailedCall
 from explainer.analysis.parsing import Program
 from explainer.analysis.spans import Sources
 from explainer.analysis.tracing import Nest
@@ -76,6 +77,7 @@ class Run:
         self.capture: Capture | None = None  # and as they were followed
         self.printed: dict[Stage, str] = {}
         self.until: Stage = "time"  # the last stage that was asked for
+        self.failed: FailedCall | None = None  # the user's own vmapped call that an error came out of
 
     def stage(self, name: Stage) -> bool:
         """Does one stage; returns whether the next may follow."""

@@ -8,6 +8,7 @@
     flows       likewise scan, while_loop, cond, ... and the functions they are given
     probes      tags and probes inside jaxprs, and how they are read back
     jaxprs      the bodies of an equation, the frames that made it, running a jaxpr
+    vmap_frames the calls of jax.vmap that an error passed through
     wires       how values go through an equation and its bodies
     printing    jaxprs as JAX prints them, tagged line by line
     changes     the parameters in which two equations differ
@@ -22,6 +23,7 @@ pretty-printer's `JaxprPpContext`.
 
 from explainer.analysis.internals.calls import Call as Call
 from explainer.analysis.internals.calls import apart as apart
+from explainer.analysis.internals.calls import text as text
 from explainer.analysis.internals.calls import told_elsewhere as told_elsewhere
 from explainer.analysis.internals.changes import changes as changes
 from explainer.analysis.internals.entrances import level as level
@@ -70,6 +72,15 @@ from explainer.analysis.internals.spreads import on_each_device as on_each_devic
 from explainer.analysis.internals.stack import Entered as Entered
 from explainer.analysis.internals.stack import Piece as Piece
 from explainer.analysis.internals.stack import Stack as Stack
+from explainer.analysis.internals.vmap_frames import Made as Made
+from explainer.analysis.internals.vmap_frames import Mapped as Mapped
+from explainer.analysis.internals.vmap_frames import Place as Place
+from explainer.analysis.internals.vmap_frames import Setting as Setting
+from explainer.analysis.internals.vmap_frames import called_by_us as called_by_us
+from explainer.analysis.internals.vmap_frames import is_ours as is_ours
+from explainer.analysis.internals.vmap_frames import keeping_frames as keeping_frames
+from explainer.analysis.internals.vmap_frames import vmap_calls as vmap_calls
+from explainer.analysis.internals.vmap_frames import vmap_making as vmap_making
 from explainer.analysis.internals.wires import End as End
 from explainer.analysis.internals.wires import Wire as Wire
 from explainer.analysis.internals.wires import wires as wires

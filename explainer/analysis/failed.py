@@ -1,0 +1,293 @@
+"""Failed calls: the call of a vmapped function that an error passed through, taken apart as a Program.
+
+    error with its frames ──▶ find ──▶ FailedCall: Program, Nest, spans ──▶ failures.describe
+
+The frames of JAX's own vmap hold what was mapped, over which axes, and the arguments. From those comes
+the nest that the user would have stated, so that a script, a live function and a stated nest are
+explained alike. The nest is traced again to see how far it goes; where that ends differently (the
+function depends on what happens around it), the shapes are worked out from the axes instead.
+"""
+
+from __future__ import annotations
+
+import linecache
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from explainer.analysis import axes, callsites, internals, naming, parsing, printed, tracing
+from explainer.analysis.internals import Mapped, Place, Setting
+from explainer.analysis.parsing import ParsedLevel, Program, level_letter
+from explainer.analysis.spans import Sources
+from explainer.analysis.tracing import Nest
+from explainer.analysis.values import dtype_name
+from explainer.report import Span
+from explainer.source import ShapeSpec
+from explainer.spec import Argument, Request, Vmap
+
+keeping = internals.keeping_frames
+"""Keeps the frames that JAX removes from tracebacks meanwhile; user code runs as ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedCall:
+    """The innermost vmapped call that an error came out of, with the levels that map one function at once.
+
+    jax.vmap(jax.vmap(f, (None, 0)), (0, None))(X, Y): two levels, arguments X and Y. A call made inside a
+    mapped function is a program of its own; `around` names the levels it stood under, outermost first.
+    Values that were traced when the call was made are promises of arrays (`ShapeSpec`) in the program.
+    """
+
+    error: BaseException
+    program: Program
+    nest: Nest
+    span: Span | None  # of the call
+    makings: tuple[Span | None, ...]  # per level: its jax.vmap(...) in the text, where it was found
+    around: tuple[str, ...] = ()
+    file: str = ""  # in which the call stands, as Python names it: "<code>"
+    ended: bool = True  # traced again, the nest ended in the same error
+
+    @property
+    def fitted(self) -> bool:
+        """Tells that the function was traced for one example, so that the error came after it."""
+        return self.nest.source is not None
+
+
+def find(error: BaseException, sources: Sources, stated: int = 0) -> FailedCall | None:
+    """Returns the vmapped call that an error came out of; None where it came out of none.
+
+    `stated` levels are the request's own, put around its function here: they are not looked for.
+    """
+    calls = [call for call in internals.vmap_calls(error) if not internals.is_ours(call.setting.fun)]
+    if stated and calls and internals.called_by_us(calls[0]):
+        calls = calls[len(_at_once(calls[:stated], 0)) :]
+    if not calls:
+        return None
+    first = len(calls) - 1
+    while first and _direct(calls[first - 1], calls[first]):
+        first -= 1
+    return _taken_apart(error, calls[first:], [call.setting for call in calls[:first]], sources)
+
+
+def _at_once(calls: Sequence[Mapped], first: int) -> Sequence[Mapped]:
+    """Returns the calls from `first` on that are one nest: each maps what the next calls."""
+    end = first + 1
+    while end < len(calls) and _direct(calls[end - 1], calls[end]):
+        end += 1
+    return calls[first:end]
+
+
+def _direct(outer: Mapped, inner: Mapped) -> bool:
+    """Tells whether a call is that of the very function which an outer one maps."""
+    made = outer.setting.inner
+    return made is not None and made.fun is inner.setting.fun
+
+
+def _taken_apart(
+    error: BaseException, calls: Sequence[Mapped], around: Sequence[Setting], sources: Sources
+) -> FailedCall:
+    settings = _settings(calls[0].setting)
+    function = settings[-1].fun
+    place, span = _callers(calls[0], sources)
+    text = None if place is None else _Text.of(place)
+    names = _names(calls[0], function, place, text)
+    makings = () if text is None else text.makings(settings)
+    texts = [making.texts if making else {} for making in makings] or [{}] * len(settings)
+    levels = tuple(
+        _level(setting, written, len(around) + k)
+        for k, (setting, written) in enumerate(zip(settings, texts, strict=True))
+    )
+    scope = {} if place is None else {**place[0].f_globals, **place[0].f_locals}
+    program = _program(function, calls[0], names, levels, scope)
+    if makings and makings[-1] is not None and makings[-1].function:
+        program = replace(program, name=makings[-1].function)  # as the user calls it
+    nest, ended = _nest(program, error, calls)
+    return FailedCall(
+        error,
+        program,
+        nest,
+        span,
+        tuple(_span(making, span, text) for making in makings) or (None,) * len(levels),
+        tuple(_level_name(setting, n) for n, setting in enumerate(around)),
+        "" if place is None else place[0].f_code.co_filename,
+        ended,
+    )
+
+
+def _settings(outermost: Setting) -> list[Setting]:
+    """Lists the levels of a nest made at once, those that the call never came to included."""
+    found = [outermost]
+    while (inner := found[-1].inner) is not None:
+        found.append(inner)
+    return found
+
+
+def _level_name(setting: Setting, depth: int) -> str:
+    return setting.axis_name if isinstance(setting.axis_name, str) else level_letter(depth)
+
+
+def _level(setting: Setting, written: dict[str, str], depth: int) -> ParsedLevel:
+    """Puts a level as if it was stated; its texts are the user's own where they were found."""
+
+    def text(name: str) -> str:
+        return written.get(name) or internals.text(getattr(setting, name))
+
+    def optional(name: str) -> str | None:
+        return None if getattr(setting, name) is None else text(name)
+
+    name = setting.axis_name
+    return ParsedLevel(
+        name=_level_name(setting, depth),
+        text=Vmap(
+            in_axes=text("in_axes"),
+            out_axes=text("out_axes"),
+            axis_name=name if isinstance(name, str) else optional("axis_name"),
+            axis_size=optional("axis_size"),
+            spmd_axis_name=optional("spmd_axis_name"),
+        ),
+        in_axes=setting.in_axes,
+        out_axes=setting.out_axes,
+        axis_name=name,
+        axis_size=setting.axis_size,
+        spmd_axis_name=setting.spmd_axis_name,
+    )
+
+
+def _program(
+    function: Any, call: Mapped, names: Sequence[str], levels: tuple[ParsedLevel, ...], scope: dict[str, Any]
+) -> Program:
+    values = dict(zip(names, map(_promised, call.args), strict=True))
+    values |= {name: _promised(value) for name, value in call.kwargs.items()}
+    arguments = tuple(
+        Argument(name, naming.text(value), n >= len(names)) for n, (name, value) in enumerate(values.items())
+    )
+    request = Request(function=naming.name(function), arguments=arguments)
+    program = parsing.program(request, scope, function, values, levels)
+    return replace(program, name=naming.name(function), context=object())
+
+
+def _promised(value: Any) -> Any:
+    """Puts promises of arrays in the place of tracers, which are dead by now."""
+    return jax.tree.map(_promise, value)
+
+
+def _promise(leaf: Any) -> Any:
+    leaf = internals.primal(leaf)
+    if not internals.is_tracer(leaf):
+        return leaf
+    aval = internals.aval(leaf)
+    is_key = jnp.issubdtype(aval.dtype, jax.dtypes.prng_key)
+    return ShapeSpec("key" if is_key else dtype_name(aval.dtype), tuple(aval.shape))
+
+
+def _nest(program: Program, error: BaseException, calls: Sequence[Mapped]) -> tuple[Nest, bool]:
+    """Traces a program again up to its error; returns how far it got, and whether in the same way."""
+    with printed.dropped(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        nest = tracing.trace(program)
+        if type(nest.error) is type(error):
+            return nest, True
+        fit = all(axes.fits(program, level) for level in program.levels)
+        if fit and axes.never_mapped(program):
+            nest = tracing.trace(program, concrete=True)
+    if type(nest.error) is type(error):
+        return nest, True
+    arrays = axes.array_operands(program)
+    worked_out = Nest(arrays, (), _avals(program, arrays, calls), error=nest.error)
+    return worked_out, False
+
+
+def _avals(program: Program, arrays: tuple[int, ...], calls: Sequence[Mapped]) -> list[tracing.Avals]:
+    """Works out what each level was handed, as far as the calls came."""
+    avals = [tuple(program.operands[position].aval for position in arrays)]
+    reached = len(program.levels) if calls[-1].entered else len(calls) - 1
+    for level in program.levels[:reached]:
+        mapped = axes.array_axes(program, level)
+        if mapped is None:
+            break
+        avals.append(tuple(_without(aval, axis) for aval, axis in zip(avals[-1], mapped, strict=True)))
+    return avals
+
+
+def _without(aval: jax.ShapeDtypeStruct, axis: int | None) -> jax.ShapeDtypeStruct:
+    if axis is None or not -aval.ndim <= axis < aval.ndim:
+        return aval
+    shape = list(aval.shape)
+    del shape[axis]
+    return jax.ShapeDtypeStruct(tuple(shape), aval.dtype)
+
+
+def _callers(call: Mapped, sources: Sources) -> tuple[Place | None, Span | None]:
+    """Returns the innermost place of the user's own outside of a call, and the expression there."""
+    for frame, offset in call.outer:
+        spans = sources.of_sites(((frame.f_code, offset),))
+        if spans:
+            return (frame, offset), spans[0]
+    return None, None
+
+
+def _names(call: Mapped, function: Any, place: Place | None, text: _Text | None) -> list[str]:
+    """Names the positional arguments as the call does, `jax.vmap(f)(X, Y)`, else by the parameters."""
+    own = list(naming.named(function, call.args, call.kwargs))[: len(call.args)]
+    site = None if text is None else text.site
+    if place is None or site is None or len(site.names) != len(call.args):
+        return own
+    scope = {**place[0].f_globals, **place[0].f_locals}
+    names = [
+        name if name is not None and _alike(scope.get(name), arg) else param
+        for name, param, arg in zip(site.names, own, call.args, strict=True)
+    ]
+    every = [*names, *call.kwargs]
+    return names if len(set(every)) == len(every) else own
+
+
+def _alike(value: Any, arg: Any) -> bool:
+    """Tells whether a value may be what was handed on: arrays of the same tree, shapes and dtypes."""
+    return value is arg or naming.text(value) == naming.text(arg)
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """The user's text around a call."""
+
+    lines: list[str]
+    tree: Any  # ast.Module
+    call: Any  # ast.Call, None where none is found
+
+    @classmethod
+    def of(cls, place: Place) -> _Text | None:
+        code, offset = place[0].f_code, place[1]
+        lines = linecache.getlines(code.co_filename)
+        tree = callsites.parsed("".join(lines))
+        where = callsites.range_of(code, offset)
+        if tree is None or where is None:
+            return None
+        return cls(lines, tree, callsites.call_at(tree, where))
+
+    @property
+    def site(self) -> callsites.Site | None:
+        return None if self.call is None else callsites.site(self.call)
+
+    def makings(self, settings: Sequence[Setting]) -> tuple[callsites.Making | None, ...]:
+        wanted = [callsites.Wanted(naming.name(each.fun), _plain(each)) for each in settings]
+        return callsites.makings(self.tree, self.call, wanted)
+
+
+def _plain(setting: Setting) -> dict[str, object]:
+    return {name: getattr(setting, name) for name in callsites.SETTINGS}
+
+
+def _span(making: callsites.Making | None, call: Span | None, text: _Text | None) -> Span | None:
+    """Puts a place in the text as a span, in characters."""
+    if making is None or call is None or text is None:
+        return None
+    line, column, end_line, end_column = making.range
+
+    def characters(number: int, count: int) -> int:
+        return len(text.lines[number - 1].encode()[:count].decode(errors="ignore"))
+
+    return Span(line, characters(line, column), end_line, characters(end_line, end_column), call.source)
