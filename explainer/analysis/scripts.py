@@ -17,7 +17,17 @@ from dataclasses import replace
 
 import jax
 
-from explainer.analysis import batching, captured, layering, lens, parsing, printed, running, surroundings
+from explainer.analysis import (
+    batching,
+    captured,
+    findings,
+    layering,
+    lens,
+    parsing,
+    printed,
+    running,
+    surroundings,
+)
 from explainer.analysis.capturing import MOST_LEVELS, Capture, Captured, Enough
 from explainer.analysis.inlining import without_jit
 from explainer.analysis.listing import Listing
@@ -162,4 +172,5 @@ SCRIPT = Plan(
     steps={"parse": _parse, "run": _run, "trace": _trace, "batch": _batch, "check": _check},
     shown=lambda done: ("run",),
     bearable=("run",),
+    at_end=findings.add_to,
 )

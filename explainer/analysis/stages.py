@@ -17,6 +17,7 @@ from explainer.analysis import (
     batching,
     captured,
     checking,
+    findings,
     layering,
     lens,
     parsing,
@@ -219,6 +220,7 @@ def _at_end(run: Run) -> None:
             run.add(failure=run.failure("batch", error))
     if run.report.failure is not None:
         run.add(arguments=_valued(run))
+    findings.add_to(run)
 
 
 def _valued(run: Run) -> tuple[ArgumentReport, ...]:

@@ -1,0 +1,73 @@
+"""Findings: code that runs, but is probably wrong, told with what was measured, where, and what to do.
+
+    Run ──▶ of ──▶ scope ──▶ one finder after another, cheap ones first ──▶ Report.findings
+
+A finder is a function of a Scope that lists Findings. What is merely worth knowing is an "info"; a
+"warning" or "error" is for what correct code does not do.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+from explainer.analysis import printed
+from explainer.analysis.findings import keys
+from explainer.analysis.findings.scope import Scope, scope
+from explainer.analysis.run import Run, RunLimits
+from explainer.errors import message
+from explainer.report import Finding, Report
+from explainer.spec import Request
+
+SECONDS = 1.5  # no further finder is begun after this
+MOST_EQUATIONS = 3000
+Finder = Callable[[Scope], Iterable[Finding]]
+
+FINDERS: tuple[Finder, ...] = (keys.all_of_them,)
+"""Those that only read come first, those that run something last."""
+
+
+def of(run: Run, seconds: float = SECONDS) -> tuple[Finding, ...]:
+    """Lists what is probably wrong with a run that succeeded, the gravest first."""
+    if run.report.failure is not None or not 0 < len(run.report.equations) <= MOST_EQUATIONS:
+        return ()
+    looked = scope(run, time.perf_counter() + seconds)
+    return () if looked is None else tuple(sorted(_all(looked), key=_gravity))
+
+
+def add_to(run: Run) -> None:
+    """Adds the findings to a run that was asked for its whole explanation; a finder that fails is told of."""
+    if run.until != "time":
+        return
+    try:
+        with printed.dropped():
+            run.add(findings=of(run))
+    except Exception as error:  # noqa: BLE001  (it runs the user's code again, which may raise anything)
+        said = f"{type(error).__name__}: {message(error)}".split("\n")[0]
+        run.add(notes=(*run.report.notes, f"the search for silent bugs ended early ({said})"))
+
+
+def _all(scope: Scope) -> Iterator[Finding]:
+    for finder in FINDERS:
+        if scope.late:
+            return
+        yield from finder(scope)
+
+
+def _gravity(finding: Finding) -> tuple[int, int]:
+    severities, confidences = ("error", "warning", "info"), ("certain", "likely", "possible")
+    return severities.index(finding.severity), confidences.index(finding.confidence)
+
+
+def explained(request: Request, end: float) -> Report | None:
+    """Returns the report of an edited request, traced only, with what reading it finds; None: no time."""
+    from explainer.analysis import pipeline, stages
+
+    if time.perf_counter() > end:
+        return None
+    run = Run(request, stages.NEST, lambda report: None, RunLimits())
+    report = pipeline.through(run, "batch")
+    if report.failure is None:
+        looked = scope(run, end)
+        run.add(findings=() if looked is None else tuple(keys.shared(looked)))
+    return run.report

@@ -1,0 +1,315 @@
+"""Random keys: one key for all examples, equal keys in a row, a key used twice, halves of two keys.
+
+    Scope ──▶ shared, equal, reused, halved ──▶ Finding
+
+A draw is an equation that makes random bits of a key. That all examples share it is read from where
+JAX's batching put the levels' axes; whether it is meant is not known, so it is "likely" at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from explainer.analysis import values
+from explainer.analysis.findings import rewrites
+from explainer.analysis.findings.scope import Scope, blame
+from explainer.analysis.findings.words import counted, joined, listed, shown
+from explainer.report import Equation, Finding, Fix, Level
+
+_DRAWS = ("random_bits", "random_gamma", "threefry2x32", "rng_bit_generator", "rng_uniform")
+_CONSUMERS = (*_DRAWS, "random_split")
+_MIXED = ("dot_general", "conv_general_dilated")  # random weights or directions, often meant to be shared
+_SAME_KEY = ("random_wrap", "random_unwrap", "jit", "pjit", "convert_element_type", "copy")
+
+
+@dataclass(frozen=True, slots=True)
+class _Draw:
+    """Random bits, the user's call that asked for them, and the levels whose examples share them."""
+
+    bits: Equation
+    call: Equation
+    shared: tuple[Level, ...]
+
+
+def shared(scope: Scope) -> Iterator[Finding]:
+    """Finds draws that all examples of a level share, though something of each example meets them."""
+    groups: dict[tuple[Any, ...], list[_Draw]] = {}
+    for draw in _draws(scope):
+        used = [level for level in draw.shared if _used(scope, draw, level)]
+        if used:
+            names = tuple(each.path for each in _keys(scope, draw.bits))
+            group = tuple(level.id for level in used), names
+            groups.setdefault(group, []).append(_Draw(draw.bits, draw.call, tuple(used)))
+    for draws in groups.values():
+        yield _shared(scope, draws)
+
+
+def _draws(scope: Scope) -> Iterator[_Draw]:
+    for equation in scope.report.equations:
+        node = scope.node(equation.id) if equation.primitive in _DRAWS else None
+        if node is None or node not in scope.graph.known:
+            continue
+        levels = scope.levels(equation.level)
+        sharing = tuple(level for level in levels if node not in scope.graph.mapped[level.id])
+        if sharing:
+            yield _Draw(equation, scope.outermost(equation), sharing)
+
+
+def _used(scope: Scope, draw: _Draw, level: Level) -> bool:
+    """Tells whether a shared draw meets values that a level maps, or is itself a result of each example."""
+    return bool(_meets(scope, draw, level)) or bool(_returned(scope, draw, level))
+
+
+def _meets(scope: Scope, draw: _Draw, level: Level) -> list[Equation]:
+    """Lists the equations in which a draw first meets what a level maps."""
+    node = scope.node(draw.bits.id)
+    mapped = scope.graph.mapped[level.id]
+
+    def met(node: int) -> bool:
+        return node in mapped and scope.equation_of(node) is not None
+
+    reached = scope.ahead([] if node is None else [node], met)
+    found = (scope.equation_of(node) for node in reached if node in mapped)
+    return [each for each in found if each is not None]
+
+
+def _returned(scope: Scope, draw: _Draw, level: Level) -> list[str]:
+    """Lists the results that are made of the draw alone, and that a level copies for each example."""
+    node = scope.node(draw.bits.id)
+    mapped = scope.graph.mapped[level.id]
+    reached = scope.ahead([] if node is None else [node], lambda node: node in mapped)
+    for unit, captured in scope.units():
+        if captured is None and level.captured or captured is not None and captured.number != level.id:
+            continue
+        outputs = scope.outputs(unit)
+        if len(outputs) == len(level.outputs):
+            return [
+                leaf.path
+                for node, leaf in zip(outputs, level.outputs, strict=True)
+                if node in reached and node not in mapped and leaf.axis is not None
+            ]
+    return []
+
+
+def _shared(scope: Scope, draws: list[_Draw]) -> Finding:
+    first = draws[0]
+    calls = list(dict.fromkeys(scope.expression(draw.call) for draw in draws))
+    keys = _keys(scope, first.bits)
+    names = [each.path for each in keys]
+    around = scope.levels(first.bits.level)
+    weights = all(
+        each.primitive in _MIXED for draw in draws for level in draw.shared
+        for each in _meets(scope, draw, level)
+    ) and not any(_returned(scope, draw, level) for draw in draws for level in draw.shared)  # fmt: skip
+    elsewhere = len(around) > len(first.shared)  # each example of another level has its own
+    calm = weights or elsewhere
+    said = _said(scope, first, calls, names)
+    fixes = () if calm else tuple(_split(scope, first, keys))
+    return Finding(
+        kind="shared_key",
+        severity="info" if calm else "warning",
+        explanation=said,
+        blame=blame(names, first.shared, [draw.call.span for draw in draws]),
+        confidence="possible" if calm else "likely",
+        fixes=fixes,
+    )
+
+
+def _said(scope: Scope, draw: _Draw, calls: list[str], names: list[str]) -> str:
+    sizes = [level.axis_size or 0 for level in draw.shared]
+    levels = joined([level.name for level in draw.shared])
+    many = counted(int(np.prod(sizes)), "example")
+    values = shown(scope.report, draw.call)
+    drawn = f": {values} in each of them" if values else ""
+    text = f"All {many} of vmap {levels} draw the same random numbers in {listed(calls)}{drawn}"
+    split = ", ".join(map(str, sizes))
+    count = split if len(sizes) == 1 else f"({split})"
+    if not names:
+        where = "the key is made inside the function, the same each time"
+        cure = f"Make the key outside, jax.random.split(key, {count}), and map its axis 0"
+    else:
+        where = f"{joined(names)} is not mapped there"
+        cure = f"Map jax.random.split({names[0]}, {count}) over axis 0"
+    return f"{text}, since {where}. {cure}, if each example should have its own."
+
+
+def _keys(scope: Scope, bits: Equation) -> list[Any]:
+    """Returns the inputs that the key of a draw is made of."""
+    key = _operands(scope, bits)[:1]
+    made_of = scope.sources_of(key)
+    typed = [each for each in made_of if _is_key(scope, each.node)]
+    return typed or made_of
+
+
+def _is_key(scope: Scope, node: int) -> bool:
+    """Tells a value that is a random key, typed or not."""
+    reached = scope.ahead([node], lambda each: scope.equation_of(each) is not None)
+    found = (scope.equation_of(each) for each in reached)
+    direct = {each.primitive for each in found if each is not None}
+    return bool(direct & {"random_wrap", "random_split", "random_fold_in", "random_unwrap", *_DRAWS})
+
+
+def _operands(scope: Scope, equation: Equation) -> list[int]:
+    """Returns the nodes of what an equation is handed, literals left out, in their order."""
+    node = scope.node(equation.id)
+    return [] if node is None else list(dict.fromkeys(scope.before[node]))
+
+
+def _split(scope: Scope, draw: _Draw, keys: list[Any]) -> Iterator[Fix]:
+    """Tries to split the key that an argument holds, one for each example."""
+    positions = [each.position for each in keys if each.position is not None]
+    if len(positions) != 1 or any(level.captured for level in draw.shared) or scope.late:
+        return
+    sizes = [level.axis_size or 0 for level in draw.shared]
+    position = positions[0]
+    path = keys[0].path
+    if path != path.split("[")[0].split(".")[0]:
+        return
+    many = ", ".join(map(str, sizes)) if len(sizes) == 1 else f"({', '.join(map(str, sizes))})"
+    edited = rewrites.argument(
+        scope.report.request, path, lambda text: f"jax.random.split({text}, {many})", key=tuple(sizes)
+    )
+    for level in draw.shared:
+        edited = rewrites.in_axis(edited, scope.report, level, position, 0)
+    yield from rewrites.proven(
+        scope, edited, f"Split {path}, and map axis 0 of the result", f"argument {path}",
+        f"each of the {counted(int(np.prod(sizes)), 'example')} draws numbers of its own",
+        lambda report: not any(each.kind == "shared_key" for each in report.findings),
+    )  # fmt: skip
+
+
+def reused(scope: Scope) -> Iterator[Finding]:
+    """Finds two draws of the user's that consume one and the same key."""
+    uses: dict[int, dict[Any, Equation]] = {}
+    for equation in scope.report.equations:
+        if equation.primitive not in _CONSUMERS or equation.differentiated and equation.backward:
+            continue
+        call = scope.outermost(equation)
+        if call.span is None:
+            continue
+        for origin in _origins(scope, equation):
+            uses.setdefault(origin, {}).setdefault((call.span, call.callers), equation)
+    told: set[tuple[str, ...]] = set()
+    for calls in uses.values():
+        drawn = [each for each in calls.values() if each.primitive != "random_split"]
+        spans = {scope.outermost(each).span for each in calls.values()}
+        texts = tuple(dict.fromkeys(scope.expression(scope.outermost(each)) for each in calls.values()))
+        if len(spans) < 2 or not drawn or texts in told:
+            continue
+        told.add(texts)
+        names = [each.path for each in _keys(scope, drawn[0])]
+        one = joined(names) if names else "One key"
+        yield Finding(
+            kind="reused_key",
+            severity="warning",
+            explanation=(
+                f"{one} is used by {joined(list(texts))}: the random numbers that come of one key are not "
+                f"independent of each other, within each example. Make one key for each use: "
+                f"k1, k2 = jax.random.split({names[0] if names else 'key'})."
+            ),
+            blame=blame(names, scope.levels(drawn[0].level), [each.span for each in calls.values()]),
+            confidence="likely",
+        )
+
+
+def _origins(scope: Scope, consumer: Equation) -> set[int]:
+    """Returns the value that a consumer's key is, found through nothing but other names for it."""
+    found: set[int] = set()
+    waiting, seen = _operands(scope, consumer)[:1], set[int]()
+    while waiting:
+        node = waiting.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        made_by = scope.equation_of(node)
+        before = scope.before[node]
+        if not before or (made_by is not None and made_by.primitive not in _SAME_KEY):
+            found.add(node)
+        else:
+            waiting += before
+    return found if len(found) == 1 else set()
+
+
+def equal(scope: Scope) -> Iterator[Finding]:
+    """Finds a mapped row of keys in which some are equal: those examples draw the same numbers."""
+    program, nest = scope.run.program, scope.run.nest
+    if program is None or nest is None or not program.levels:
+        return
+    for each in scope.inputs:
+        if each.position is None or each.closed or not _is_key(scope, each.node):
+            continue
+        level = next(
+            (one for one in scope.report.stated if one.inputs[each.position].index is not None), None
+        )
+        if level is None:
+            continue
+        array = program.values()[nest.traced[_place(scope, each.position)]]
+        typed = values.is_key(array.dtype)
+        data = np.asarray(jax.random.key_data(array) if typed else array)
+        axis = level.inputs[each.position].index or 0
+        rows = np.moveaxis(data, axis, 0).reshape(data.shape[axis], -1)
+        _, first, counts = np.unique(rows, axis=0, return_index=True, return_counts=True)
+        if len(first) == len(rows):
+            continue
+        worst = int(first[np.argmax(counts)])
+        same = [n for n in range(len(rows)) if (rows[n] == rows[worst]).all()]
+        yield Finding(
+            kind="equal_keys",
+            severity="warning",
+            explanation=(
+                f"{counted(len(same), 'example')} of vmap {level.name} have the same key: "
+                f"{joined([f'{each.path}[{n}]' for n in same[:4]])} are equal, so they draw the same random "
+                f"numbers. Make different keys: jax.random.split(key, {len(rows)})."
+            ),
+            blame=blame([each.path], [level]),
+            confidence="certain",
+        )
+
+
+def _place(scope: Scope, position: int) -> int:
+    """Returns the place among the traced leaves of a leaf among all array leaves."""
+    program, nest = scope.run.program, scope.run.nest
+    if program is None or nest is None:
+        raise RuntimeError("only stated arguments have a position")
+    arrays = [n for n, operand in enumerate(program.operands) if operand.is_array]
+    return nest.traced.index(arrays[position])
+
+
+def halved(scope: Scope) -> Iterator[Finding]:
+    """Finds a row of two old-style keys, u32[2,2], mapped so that an example gets a word of each key."""
+    for each in scope.inputs:
+        if each.position is None or each.closed or not _wrapped(scope, each.node):
+            continue
+        for level in scope.report.stated:
+            leaf = level.inputs[each.position]
+            last = len(leaf.shape) - 1
+            if leaf.dtype == "uint32" and leaf.shape[-2:] == (2, 2) and leaf.index == last:
+                yield Finding(
+                    kind="key_axis",
+                    severity="warning",
+                    explanation=(
+                        f"{each.path} is a row of two keys of two words each, u32[2,2], and vmap "
+                        f"{level.name} maps axis {last}, the words: example 0 gets the first word of both "
+                        f"keys. Map axis {last - 1}, or make keys with jax.random.key, which have no axis "
+                        "of words."
+                    ),
+                    blame=blame([each.path], [level]),
+                    confidence="likely",
+                )
+
+
+def _wrapped(scope: Scope, node: int) -> bool:
+    reached = scope.ahead([node], lambda each: scope.equation_of(each) is not None)
+    found = (scope.equation_of(each) for each in reached)
+    return any(each is not None and each.primitive == "random_wrap" for each in found)
+
+
+def all_of_them(scope: Scope) -> Iterable[Finding]:
+    """Lists what is wrong with random keys."""
+    for finder in (shared, equal, reused, halved):
+        yield from finder(scope)

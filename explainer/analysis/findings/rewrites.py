@@ -1,0 +1,84 @@
+"""Rewrites: a request with one text changed, tried before it is offered.
+
+Request ──▶ argument, in_axis, out_axis ──▶ Request ──▶ proven ──▶ Fix
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from explainer.analysis.findings.scope import Scope
+from explainer.axes import write_in_axes, write_out_axes
+from explainer.errors import SpecError
+from explainer.report import Fix, Leaf, Level, Report
+from explainer.source import parse_spec
+from explainer.spec import Request
+
+
+def argument(
+    request: Request, name: str, edit: Callable[[str], str], key: tuple[int, ...] | None = None
+) -> Request:
+    """Returns the request with one argument's text edited; a spec of keys is given more of them, instead."""
+
+    def edited(text: str) -> str:
+        try:
+            spec = parse_spec(text)
+        except SpecError:
+            return edit(text)
+        return str(replace(spec, shape=(*(key or ()), *spec.shape)))
+
+    arguments = (
+        replace(each, value=edited(each.value.strip())) if each.name == name else each
+        for each in request.arguments
+    )
+    return replace(request, arguments=tuple(arguments))
+
+
+def in_axis(request: Request, report: Report, level: Level, position: int, axis: int | None) -> Request:
+    """Returns the request with one leaf mapped along another axis by a stated level."""
+    axes = [leaf.axis for leaf in level.inputs]
+    axes[position] = axis
+    return _with(request, level, in_axes=write_in_axes(level.in_template, axes))
+
+
+def out_axis(request: Request, level: Level, axes: dict[int, int | None]) -> Request:
+    """Returns the request with some outputs stacked along other axes by a stated level."""
+    chosen = [axes.get(n, leaf.axis) for n, leaf in enumerate(level.outputs)]
+    return _with(request, level, out_axes=write_out_axes(level.out_template, chosen))
+
+
+def _with(request: Request, level: Level, **texts: str) -> Request:
+    levels = list(request.levels)
+    levels[level.id] = replace(levels[level.id], **texts)
+    return replace(request, levels=tuple(levels))
+
+
+def proven(
+    scope: Scope, edited: Request, summary: str, place: str, proof: str, holds: Callable[[Report], bool]
+) -> Iterator[Fix]:
+    """Gives a fix for an edited request that can be traced and of which `holds` is true; else nothing."""
+    from explainer.analysis import findings  # the search itself is what proves a fix
+
+    if scope.late or scope.run.report.request == edited:
+        return
+    report = findings.explained(edited, scope.end)
+    if report is None or report.failure is not None or not holds(report):
+        return
+    before, after = _texts(scope.report.request, place), _texts(edited, place)
+    yield Fix(edited, summary, _outputs(report), place, before, after, f"traced: {proof}")
+
+
+def _texts(request: Request, place: str) -> str:
+    """Returns the text of a place: "argument key", "in_axes of level 1"."""
+    kind, _, name = place.partition(" ")
+    if kind == "argument":
+        return next((each.value for each in request.arguments if each.name == name), "")
+    return str(getattr(request.levels[int(name.rpartition(" ")[2])], kind))
+
+
+def _outputs(report: Report) -> tuple[Leaf, ...]:
+    if report.outputs:
+        return tuple(Leaf(leaf.path, leaf.dtype, leaf.shape) for leaf in report.outputs)
+    level = report.levels[0] if report.stated else None
+    return () if level is None else tuple(Leaf(one.path, one.dtype, one.shape) for one in level.outputs)
