@@ -95,7 +95,7 @@ def _lane(row: Row) -> Html:
         )
     if row.axes_left_out:
         parts.append(tag("small", escape(f"{row.axes_left_out} more axes are not drawn")))
-    head = tag("div", join(parts), "pg-lane-head")
+    head = tag("div", join(parts, " "), "pg-lane-head")
     return tag(
         "div", join((head, *map(_axis, row.bars))), "pg-lane pg-lane-bad" if row.culprit else "pg-lane"
     )
@@ -115,7 +115,9 @@ def _axis(bar: Bar) -> Html:
         parts.append(tag("small", join((escape(verb), tag("b", escape(bar.level_name))), " ")))
     if bar.conflict:
         parts.append(tag("small", escape("✗ does not fit"), "pg-misfit"))
-    return tag("div", tag("span", escape(bar.name)) + tag("div", join(parts), "pg-span"), f"pg-axis{hue}")
+    return tag(
+        "div", f"{tag('span', escape(bar.name))} {tag('div', join(parts, ' '), 'pg-span')}", f"pg-axis{hue}"
+    )
 
 
 def _drawn(bar: Bar) -> Html:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from explainer.page import code
-from explainer.report import BatchedAval, Blame, Equation, Failure, Level, MappedLeaf, Report
+from explainer.page import code, diagnosis
+from explainer.report import BatchedAval, Equation, Level, MappedLeaf, Report
 from explainer.views import level_text, rewrites, sandwich_html, text
 from explainer.views.markup import Html, aval, escape, join, level, table, tag, type_text, typed
 
@@ -26,10 +26,14 @@ def page(report: Report, player: Html) -> Html:
     said = dict(text.sections(report))
     parts = (
         _header(report, said.get("", [])),
-        _failure(report.failure, report),
+        diagnosis.failure(report),
+        _section("Fixes", diagnosis.fixes(report), "each was tried and works"),
+        _section("Wanted", diagnosis.wanted(report)),
+        _section("Findings", diagnosis.findings(report), "it runs, but look at this"),
         tag("section", player, "pg-player"),
-        _section("Notes", _notes(report)),
+        _section("Notes", _notes(report.notes)),
         _section("Levels and shapes", _levels(report.levels)),
+        _section("Read aloud", diagnosis.readings(report), "the same levels in other words"),
         _section("Layers", sandwich_html.boxes(report), "what goes in and out of every transformation"),
         _section("Equations", _equations(report), "what batching made of every step"),
         _section("Code", code.listing(report)),
@@ -99,33 +103,8 @@ def _verdict(report: Report) -> Html:
     return tag("p", escape(words[report.check.agrees]), css[report.check.agrees])
 
 
-def _failure(failure: Failure | None, report: Report) -> Html:
-    if failure is None:
-        return Html("")
-    limit = f" (limit: {failure.limit})" if failure.limit else ""
-    title = f"Failed while {text.STAGE_WORDS[failure.stage]}: {failure.error_type}{limit}"
-    parts = [tag("h2", escape(title)), tag("p", escape(failure.explanation or failure.message), "pg-words")]
-    parts.append(_places(failure.blame, report))
-    if failure.message and failure.message != failure.explanation:
-        said = tag("pre", escape(failure.message), "pg-words", tabindex="0")
-        parts.append(tag("details", tag("summary", "The error as it was raised") + said, open=""))
-    return tag("section", join(parts), "pg-card", role="alert")
-
-
-def _places(blame: Blame, report: Report) -> Html:
-    """Returns the lines that something comes from, with carets under the words."""
-    found = [text.caret_lines(span, text.source_text(report.request, span.source)) for span in blame.spans]
-    return join(tag("pre", escape("\n".join(lines)), "pg-scroll", tabindex="0") for lines in found if lines)
-
-
-def _notes(report: Report) -> Html:
-    css = {"error": "pg-bad", "warning": "pg-warn", "info": ""}
-    lines = [tag("li", escape(note)) for note in report.notes]
-    for finding in report.findings:
-        words = tag("span", escape(f"{finding.severity}: {finding.explanation}"), css[finding.severity])
-        lines.append(tag("li", words + _places(finding.blame, report)))
-    lines += [tag("li", escape(f"A change that works: {fix.summary}")) for fix in report.fixes]
-    return tag("ul", join(lines), "pg-words") if lines else Html("")
+def _notes(notes: Sequence[str]) -> Html:
+    return tag("ul", join(tag("li", escape(note)) for note in notes), "pg-words") if notes else Html("")
 
 
 def _levels(levels: Sequence[Level]) -> Html:

@@ -14,38 +14,23 @@ from collections.abc import Iterable, Sequence
 from explainer.report import (
     ArgumentReport,
     BatchedAval,
-    Blame,
     Check,
     Device,
     Equation,
-    Failure,
     Leaf,
     Level,
     MappedLeaf,
     Memory,
     Report,
-    Span,
     Timing,
 )
 from explainer.source import short_dtype
-from explainer.spec import Request
-from explainer.views import lens, sandwich, why
+from explainer.views import diagnosis_text, lens, sandwich, why
 from explainer.views.array_text import array_text
 from explainer.views.level_text import call_text, closed_over, level_text, level_tree
 from explainer.views.rewrites import rewrite
 
 _WIDTH = 96  # of sentences that are not the user's
-
-STAGE_WORDS = {
-    "parse": "reading the request",
-    "trace": "tracing one example",
-    "batch": "following the batch axes",
-    "check": "comparing with a Python loop",
-    "lower": "lowering",
-    "compile": "compiling",
-    "run": "running",
-    "time": "timing",
-}
 
 
 def to_text(report: Report, colour: bool = False) -> str:
@@ -69,8 +54,12 @@ def sections(report: Report) -> list[tuple[str, list[str]]]:
         ("Printed by your code", report.printed.rstrip("\n").split("\n") if report.printed else []),
         ("Time", _timing(report.timing)),
         ("Memory", _memory(report.memory)),
-        ("Notes", _notes(report)),
-        ("Failed", _failure(report.failure, report.request)),
+        ("Notes", _notes(report.notes)),
+        ("Read aloud", diagnosis_text.read_aloud(report)),
+        ("Findings", diagnosis_text.found(report)),
+        ("Failed", diagnosis_text.failed(report)),
+        ("Fixes that were tried and work", diagnosis_text.fixes(report)),
+        ("Wanted", diagnosis_text.wanted(report)),
     )
     return [(title, lines) for title, lines in found if lines]
 
@@ -291,57 +280,8 @@ def _memory(memory: Memory | None) -> list[str]:
     return table(rows)
 
 
-def _notes(report: Report) -> list[str]:
-    lines = list(report.notes)
-    for finding in report.findings:
-        lines.append(f"{finding.severity}: {finding.explanation}")
-        lines += _carets(finding.blame, report.request)
-    lines += [f"A change that works: {fix.summary}" for fix in report.fixes]
-    return [part for line in lines for part in line.split("\n")]
-
-
-def _failure(failure: Failure | None, request: Request) -> list[str]:
-    if failure is None:
-        return []
-    limit = f" (limit: {failure.limit})" if failure.limit else ""
-    lines = [f"while {STAGE_WORDS[failure.stage]}: {failure.error_type}{limit}"]
-    lines += failure.explanation.split("\n") if failure.explanation else []
-    lines += _carets(failure.blame, request)
-    if failure.message and failure.message != failure.explanation:
-        lines += ["", "The original message:", *(f"  {line}" for line in failure.message.split("\n"))]
-    return lines
-
-
-def _carets(blame: Blame, request: Request) -> list[str]:
-    lines = []
-    for span in blame.spans:
-        lines += ["", *caret_lines(span, source_text(request, span.source))]
-    return lines
-
-
-def caret_lines(span: Span, text: str) -> list[str]:
-    """Returns the line a span begins on with carets under it; [] if the text has no such line.
-
-    Span(1, 4, 1, 8, "function"), "vmap(dist)"  ->  ["function, line 1:", "  vmap(dist)", "      ^^^^"]
-    """
-    lines = text.split("\n")
-    if not text or not 1 <= span.line <= len(lines):
-        return []
-    line = lines[span.line - 1]
-    end = span.end_column if span.end_line == span.line else len(line)
-    width = max(1, min(end, len(line)) - span.column)
-    pad = "".join("\t" if char == "\t" else " " for char in line[: span.column]).ljust(span.column)
-    return [f"{span.source}, line {span.line}:", f"  {line}", f"  {pad}{'^' * width}"]
-
-
-def source_text(request: Request, source: str) -> str:
-    """Returns the user's text that a span's `source` names: "code", "argument X", "in_axes of level 0"."""
-    texts = {"code": request.code, "function": request.function, "wanted": request.wanted}
-    texts |= {f"argument {argument.name}": argument.value for argument in request.arguments}
-    for number, level in enumerate(request.levels):
-        for name in ("in_axes", "out_axes", "axis_name", "axis_size", "spmd_axis_name"):
-            texts[f"{name} of level {number}"] = getattr(level, name) or ""
-    return texts.get(source, "")
+def _notes(notes: Iterable[str]) -> list[str]:
+    return [part for line in notes for part in line.split("\n")]
 
 
 def _shape(dtype: str, shape: tuple[int, ...]) -> str:

@@ -16,12 +16,16 @@ from explainer.report import (
     Failure,
     Finding,
     Fix,
+    Lane,
     Leaf,
     Level,
     MappedLeaf,
+    Mismatch,
+    Reading,
     Report,
     Span,
     Timing,
+    Wanted,
 )
 from explainer.spec import Argument, Request, Vmap
 
@@ -38,6 +42,7 @@ KEPT = (
     "platform",
     "transform",
     "severity",
+    "confidence",
     "source",
 )  # words with a fixed meaning
 
@@ -48,6 +53,20 @@ LEVEL = Level(
     inputs=(MappedLeaf("X", "float32", (3, 2), 0, 0),), outputs=(MappedLeaf("out", "float32", (3, 2), 0, 0),),
     span=SPAN, captured=True, made_by="jax.jacrev", enters=(Crossing("w", AVAL, shared=True),), note="why",
 )  # fmt: skip
+FIX = Fix(
+    Request(),
+    "summary",
+    (Leaf("out", "float32", (3,)),),
+    "argument keys",
+    "a = 1\nb = 2",
+    "a = 1\nb = 3",
+    "proof",
+)
+LANES = (
+    Lane("X", "float32", (3, 2), 0, (0,), note="given"),
+    Lane("Y", "float32", (4,), 0, (), (3, 4), (0, None), note="made"),
+    Lane("n", "int", (), note="remark"),
+)
 REPORT = Report(
     request=Request("x = 1", "f", (Argument("X", "f32[3,2]"),), (Vmap(),)),
     device=Device("cpu", "cpu", 1),
@@ -65,10 +84,20 @@ REPORT = Report(
     check=Check(False, 3, 3, note="note"),
     printed="printed",
     timing=Timing(0.1, 0.1, note="note"),
-    failure=Failure("time", "ValueError", "message", "explanation", Blame(spans=(SPAN,)), limit="deadline"),
-    findings=(Finding("kind", "warning", "explanation", Blame(spans=(SPAN,))),),
-    fixes=(Fix(Request(), "summary", ()),),
+    failure=Failure(
+        "time",
+        "ValueError",
+        "message",
+        "explanation",
+        Blame(spans=(SPAN,)),
+        limit="deadline",
+        mismatch=Mismatch(LANES, 0),
+    ),
+    findings=(Finding("kind", "warning", "explanation", Blame(spans=(SPAN,)), fixes=(FIX,)),),
+    fixes=(FIX,),
     notes=("note",),
+    wanted=Wanted("f32[7]", (FIX,), "no way"),
+    readings=(Reading("loops", "for i in I:", "equal on all"),),
 )
 
 

@@ -138,27 +138,6 @@ def test_colour_is_asked_for():
     assert "\x1b[1mLevels, outermost first\x1b[0m" in text.to_text(REPORT, colour=True)
 
 
-@pytest.mark.parametrize(
-    ("span", "expected"),
-    [
-        (Span(2, 19, 2, 24), ["code, line 2:", "      return jnp.sum(x - y)", f"  {' ' * 19}^^^^^"]),
-        (Span(1, 0, 2, 5), ["code, line 1:", "  def dist(x, y):", f"  {'^' * 15}"]),
-        (Span(2, 25, 2, 25), ["code, line 2:", "      return jnp.sum(x - y)", f"  {' ' * 25}^"]),
-        (Span(1, 1, 1, 3, "function"), ["function, line 1:", "  dist", "   ^^"]),
-        (Span(1, 1, 1, 2, "argument Y"), ["argument Y, line 1:", "  f32[4,2]", "   ^"]),
-        (Span(1, 1, 1, 5, "in_axes of level 1"), ["in_axes of level 1, line 1:", "  (None, -2)", "   ^^^^"]),
-        (Span(9, 0, 9, 1), []),
-        (Span(1, 0, 1, 1, "argument Z"), []),
-    ],
-)
-def test_carets_stand_under_the_users_words(span, expected):
-    assert text.caret_lines(span, text.source_text(REQUEST, span.source)) == expected
-
-
-def test_tabs_before_the_caret_are_kept():
-    assert text.caret_lines(Span(1, 1, 1, 2), "\tx")[-1] == "  \t^"
-
-
 def test_a_failure_says_where_what_and_how():
     blame = Blame(spans=(Span(2, 19, 2, 24),))
     failure = Failure("trace", "TypeError", "JAX's words", "The shapes do not fit.\nDo this.", blame)

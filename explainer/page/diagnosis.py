@@ -1,0 +1,116 @@
+"""The diagnosis on the page: the failure with its ruler, fixes as cards, silent bugs, readings.
+
+    Report ──▶ failure, fixes, findings, wanted, readings ──▶ sections.page
+
+What a fix changes is shown as it is in text, line by line; here the words that differ are marked, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from explainer.figures.ruler import ruler
+from explainer.report import Blame, Finding, Fix, Reading, Report
+from explainer.views import carets, diagnosis_text, fix_text
+from explainer.views.fix_text import Line
+from explainer.views.markup import Html, escape, join, tag
+
+_SIGNS = {"-": "pg-out", "+": "pg-in", " ": "", "…": ""}
+_SEVERITY = {"error": "pg-bad", "warning": "pg-warn", "info": ""}
+
+
+def failure(report: Report) -> Html:
+    """Returns the card of what failed: why, where, what does not fit, and the error's own words."""
+    failed = report.failure
+    if failed is None:
+        return Html("")
+    limit = f" (limit: {failed.limit})" if failed.limit else ""
+    title = f"Failed while {diagnosis_text.STAGE_WORDS[failed.stage]}: {failed.error_type}{limit}"
+    parts = [tag("h2", escape(title)), tag("p", escape(failed.explanation or failed.message), "pg-words")]
+    parts.append(_places(failed.blame, report))
+    if failed.mismatch is not None and failed.mismatch.lanes:
+        parts.append(ruler(failed.mismatch, report))
+    if failed.message and failed.message != failed.explanation:
+        said = tag("pre", escape(failed.message), "pg-words", tabindex="0")
+        opened = {} if failed.explanation else {"open": ""}
+        parts.append(tag("details", tag("summary", "The error as it was raised") + said, **opened))
+    return tag("section", join(parts), "pg-card", role="alert")
+
+
+def fixes(report: Report) -> Html:
+    """Returns the proven fixes as a numbered list."""
+    return _cards(report.fixes, report)
+
+
+def findings(report: Report) -> Html:
+    """Returns the silent bugs, the gravest first."""
+    shown = [tag("li", _finding(finding, report)) for finding in fix_text.ordered(report.findings)]
+    return tag("ul", join(shown), "pg-findings") if shown else Html("")
+
+
+def wanted(report: Report) -> Html:
+    """Returns what gives the output that the user asked for, or why nothing does."""
+    asked = report.wanted
+    if asked is None:
+        return Html("")
+    parts = [tag("p", join((escape("You asked for "), tag("code", escape(asked.text)), escape("."))))]
+    if asked.why_not:
+        parts.append(tag("p", escape(asked.why_not), "pg-words"))
+    return join((*parts, _cards(asked.solutions, report)))
+
+
+def readings(report: Report) -> Html:
+    """Returns the nest of levels in other words."""
+    return join(_reading(reading) for reading in report.readings)
+
+
+def _finding(finding: Finding, report: Report) -> Html:
+    severity = tag("b", escape(finding.severity.capitalize()), _SEVERITY[finding.severity])
+    head = (severity, escape(fix_text.kind_text(finding)), tag("small", escape(fix_text.sure_text(finding))))
+    words = tag("p", escape(finding.explanation), "pg-words")
+    places, cards = _places(finding.blame, report), _cards(finding.fixes, report)
+    return join((tag("p", join(head, " ")), words, places, cards))
+
+
+def _cards(shown: Sequence[Fix], report: Report) -> Html:
+    names = diagnosis_text.level_names(report)
+    return tag("ol", join(_card(fix, names) for fix in shown), "pg-fixes") if shown else Html("")
+
+
+def _card(fix: Fix, names: Sequence[str]) -> Html:
+    parts = [tag("p", tag("b", escape(fix.summary)))]
+    if edit := fix_text.diff(fix):
+        place = fix_text.place_text(fix, names)
+        parts += [tag("p", escape(place), "pg-note")] if place else []
+        lines = join(tag("div", join(_line(line)), _SIGNS[line.sign]) for line in edit)
+        parts.append(tag("div", lines, "pg-diff pg-scroll", tabindex="0"))
+    if proven := fix_text.proven_text(fix):
+        parts.append(tag("p", escape(proven), "pg-note"))
+    return tag("li", join(parts))
+
+
+def _line(line: Line) -> Iterator[Html]:
+    """Yields the sign of a line of a diff and its text, the words that differ marked."""
+    yield escape(f"{line.sign} ")
+    at = 0
+    for start, end in line.marks:
+        yield escape(line.text[at:start])
+        yield tag("mark", escape(line.text[start:end]))
+        at = end
+    yield escape(line.text[at:])
+
+
+def _reading(reading: Reading) -> Html:
+    proof = [tag("small", escape(reading.proof))] if reading.proof else []
+    head = tag(
+        "p", join((tag("b", escape(diagnosis_text.read_as(reading))), *proof), " ")
+    )
+    return join((head, tag("pre", escape(reading.text.rstrip("\n")), "pg-scroll", tabindex="0")))
+
+
+def _places(blame: Blame, report: Report) -> Html:
+    """Returns the lines that something comes from, with carets under the words."""
+    return join(
+        tag("pre", escape("\n".join(lines)), "pg-scroll", tabindex="0")
+        for lines in carets.places(blame, report.request)
+    )

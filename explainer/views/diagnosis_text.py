@@ -1,0 +1,115 @@
+"""A diagnosis in lines of text: the failure with its ruler, proven fixes, silent bugs, readings.
+
+    Report ──▶ failed, fixes, found, wanted, read_aloud ──▶ views/text
+
+Each returns the lines of one section, none where there is nothing to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from explainer.report import Blame, Finding, Fix, Reading, Report
+from explainer.spec import Request
+from explainer.views import carets, fix_text, mismatch
+
+STAGE_WORDS = {
+    "parse": "reading the request",
+    "trace": "tracing one example",
+    "batch": "following the batch axes",
+    "check": "comparing with a Python loop",
+    "lower": "lowering",
+    "compile": "compiling",
+    "run": "running",
+    "time": "timing",
+}
+
+_READ_AS = {"loops": "as loops", "einsum": "as an einsum", "vectorize": "as a jnp.vectorize signature"}
+
+
+def failed(report: Report) -> list[str]:
+    """Returns what failed, where, why, what does not fit, and the error's own words."""
+    failure = report.failure
+    if failure is None:
+        return []
+    limit = f" (limit: {failure.limit})" if failure.limit else ""
+    lines = [f"while {STAGE_WORDS[failure.stage]}: {failure.error_type}{limit}"]
+    lines += failure.explanation.split("\n") if failure.explanation else []
+    lines += _carets(failure.blame, report.request)
+    if failure.mismatch is not None and failure.mismatch.lanes:
+        lines += ["", *mismatch.told(failure.mismatch, report)]
+    if failure.message and failure.message != failure.explanation:
+        lines += ["", "The original message:", *(f"  {line}" for line in failure.message.split("\n"))]
+    return lines
+
+
+def fixes(report: Report) -> list[str]:
+    """Returns the proven fixes, numbered, each with its edit and its proof."""
+    return _numbered(report.fixes, level_names(report))
+
+
+def found(report: Report) -> list[str]:
+    """Returns the silent bugs, the gravest first, each with its place and its fixes."""
+    lines: list[str] = []
+    for finding in fix_text.ordered(report.findings):
+        lines += ["", *_finding(finding, report)] if lines else _finding(finding, report)
+    return lines
+
+
+def wanted(report: Report) -> list[str]:
+    """Returns what gives the output that the user asked for, or why nothing does."""
+    asked = report.wanted
+    if asked is None:
+        return []
+    lines = [f"You asked for {asked.text}."]
+    if asked.why_not:
+        lines += asked.why_not.split("\n")
+    return [*lines, *_numbered(asked.solutions, level_names(report))]
+
+
+def read_aloud(report: Report) -> list[str]:
+    """Returns the nest of levels said in other words, each with what proved it."""
+    return [line for reading in report.readings for line in _reading(reading)]
+
+
+def read_as(reading: Reading) -> str:
+    """Returns the words for the kind of a reading: as loops, as an einsum."""
+    return _READ_AS.get(reading.kind, reading.kind)
+
+
+def level_names(report: Report) -> tuple[str, ...]:
+    """Returns the names of the levels that the request states, as far as they are known."""
+    return tuple(level.name for level in report.stated)
+
+
+def _finding(finding: Finding, report: Report) -> list[str]:
+    inner = [*finding.explanation.split("\n"), *_carets(finding.blame, report.request)]
+    inner += _numbered(finding.fixes, level_names(report))
+    return [fix_text.headline(finding), *_indented(inner)]
+
+
+def _numbered(fixes: Sequence[Fix], names: Sequence[str]) -> list[str]:
+    return [line for number, fix in enumerate(fixes, 1) for line in _fix(number, fix, names)]
+
+
+def _fix(number: int, fix: Fix, names: Sequence[str]) -> list[str]:
+    place = fix_text.place_text(fix, names)
+    edit = fix_text.told_diff(fix)
+    proven = fix_text.proven_text(fix)
+    inner = [f"{place}:"] if place and edit else []
+    inner += [f"  {line}" for line in edit]
+    inner += [proven] if proven else []
+    return [f"{number}. {' '.join(fix.summary.split())}", *_indented(inner, 3)]
+
+
+def _reading(reading: Reading) -> list[str]:
+    proof = f" ({reading.proof})" if reading.proof else ""
+    return [f"{read_as(reading)}{proof}:", *_indented(reading.text.rstrip("\n").split("\n"))]
+
+
+def _carets(blame: Blame, request: Request) -> list[str]:
+    return [line for lines in carets.places(blame, request) for line in ("", *lines)]
+
+
+def _indented(lines: Iterable[str], by: int = 2) -> list[str]:
+    return [f"{' ' * by}{line}".rstrip() for line in lines]
