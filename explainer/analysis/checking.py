@@ -44,7 +44,7 @@ def compare_with_loop(program: Program, nest: Nest, levels: tuple[Level, ...], o
     if levels and [leaf.shape for leaf in levels[0].outputs] != [*map(jnp.shape, jax.tree.leaves(outputs))]:
         return Check(False, 0, examples, note=program.name + _NOT_PURE)  # traced twice, two results
     places = sample(sizes, MOST_EXAMPLES)
-    flat = [np.asarray(_plain(leaf)) for leaf in jax.tree.leaves(outputs)]
+    flat = [np.asarray(plain(leaf)) for leaf in jax.tree.leaves(outputs)]
     worst = Worst(coarsest(nest))
     try:
         compared = _compare(program, nest, levels, places, flat, worst)
@@ -88,7 +88,7 @@ def _compare(
         worst.agrees &= len(expected) == len(flat)
         for n, (value, whole) in enumerate(zip(expected, flat, strict=False)):
             got = whole[_output_index(levels, n, place, whole.ndim)]
-            worst.add(np.asarray(_plain(value)), got, whole)
+            worst.add(np.asarray(plain(value)), got, whole)
         if time.perf_counter() > end:
             return compared
     return len(places)
@@ -108,7 +108,7 @@ def sample(sizes: list[int], most: int) -> list[tuple[int, ...]]:
 
 def example(program: Program, levels: tuple[Level, ...], place: tuple[int, ...]) -> list[Any]:
     """Returns all leaves as one example sees them: each mapped axis indexed away, outermost first."""
-    leaves = [_on_host(value) for value in program.values()]
+    leaves = [on_host(value) for value in program.values()]
     for n, position in enumerate(axes.array_operands(program)):
         for level, number in zip(levels, place, strict=True):
             axis = level.inputs[n].index
@@ -127,7 +127,7 @@ def _repeats(program: Program, nest: Nest, leaves: list[Any]) -> bool:
     return trace() == trace()
 
 
-def _on_host(value: Any) -> Any:
+def on_host(value: Any) -> Any:
     """Returns an array as NumPy's, whose indexing compiles nothing; what NumPy cannot hold as it is."""
     if not isinstance(value, jax.Array) or values.is_key(value.dtype) or jax.typeof(value).weak_type:
         return value
@@ -156,7 +156,7 @@ def _output_index(levels: tuple[Level, ...], leaf: int, place: tuple[int, ...], 
     return tuple(index)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Returns random keys as their words, gradients of whole numbers as zeros; anything else as it is."""
     if hasattr(value, "dtype") and values.is_key(value.dtype):
         return jax.random.key_data(value)

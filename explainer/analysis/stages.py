@@ -25,6 +25,7 @@ from explainer.analysis import (
     running,
     tracing,
     values,
+    wanted,
 )
 from explainer.analysis.parsing import Program
 from explainer.analysis.run import Plan, Run, needed
@@ -221,6 +222,7 @@ def _at_end(run: Run) -> None:
     if run.report.failure is not None:
         run.add(arguments=_valued(run))
     findings.add_to(run)
+    wanted.add(run)
 
 
 def _valued(run: Run) -> tuple[ArgumentReport, ...]:

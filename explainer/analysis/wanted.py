@@ -1,0 +1,231 @@
+"""The wanted output: which levels around the function give it, or why none can.
+
+    Request.wanted ─▶ notation ─▶ stacks, tried on shapes ─▶ proven on values ─▶ Wanted
+
+From named axes ("n d, m d -> n m") the stated nest follows, then those that give the same with less; from
+a shape alone all stacks are searched. Each that is shown ran, and equals plain loops.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from explainer import export, notation
+from explainer.analysis import namings, printed, stacks, trying, unwanted, values
+from explainer.analysis.run import Run
+from explainer.analysis.stacks import Stack
+from explainer.analysis.trying import Trials, leaves
+from explainer.errors import SpecError
+from explainer.notation import Shapes, WantedLeaf
+from explainer.report import Fix, Wanted
+from explainer.spec import Request
+from explainer.views import aloud
+
+MOST_SOLUTIONS = 5
+_SECONDS = 1.4  # no new trial is begun after this
+_AT_ONCE = 8  # stacks compiled together
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A stack that gives the wanted shapes, and the output tree of one example."""
+
+    stack: Stack
+    tree: Any
+
+
+def add(run: Run) -> None:
+    """Puts what was found for the wanted output into the report of a run, if one was asked for."""
+    request = run.report.request
+    if not request.wanted.strip() or run.until != "time":
+        return
+    try:
+        asked = notation.parse(request.wanted)
+    except SpecError as error:
+        run.add(wanted=Wanted(request.wanted, why_not=f"The wanted output cannot be read: {error}"))
+        return
+    if run.program is None:
+        why_not = "Nothing could be tried: the function and its arguments have to be there first."
+        run.add(wanted=Wanted(request.wanted, why_not=why_not))
+        return
+    with printed.dropped():
+        trials = Trials(run.program, _SECONDS)
+        run.add(wanted=solve(request, asked, trials))
+
+
+def solve(request: Request, asked: notation.Shapes | notation.Named, trials: Trials) -> Wanted:
+    """Finds the stacks that give what is asked for, at most five, or says why there is none."""
+    if isinstance(asked, Shapes):
+        found = _first_distinct(request, trials, _from_shapes(asked.leaves, trials))
+        return Wanted(request.wanted, found, "" if found else unwanted.shapes(asked.leaves, trials))
+    problem = namings.problem(asked, trials)
+    if problem:
+        return Wanted(request.wanted, why_not=problem)
+    naming = namings.Naming.of(asked, trials)
+    candidates = [Candidate(stack, tree) for stack, tree in naming.candidates(trials)]
+    found = _first_distinct(request, trials, candidates, stated=naming.stated)
+    return Wanted(request.wanted, found, "" if found else unwanted.names(naming, trials))
+
+
+def _from_shapes(wanted: Sequence[WantedLeaf], trials: Trials) -> Iterator[Candidate]:
+    """Lists the stacks for which the function's outputs have the wanted shapes, simplest first."""
+    main = max(range(len(wanted)), key=lambda n: len(wanted[n].shape))
+    for units in (stacks.whole_units(trials.arguments), stacks.single_units(trials.arguments)):
+        any_found = False
+        for levels in range(1, min(stacks.MOST_LEVELS, len(wanted[main].shape)) + 1):
+            for stack, places in stacks.stacks(trials.shapes, units, wanted[main].shape, levels):
+                if trials.over:
+                    return
+                candidate = _fitting(stack, places, main, wanted, trials)
+                if candidate is not None:
+                    any_found = True
+                    yield candidate
+        if any_found:
+            break
+    bare = _fitting(Stack((), ()), (), main, wanted, trials)
+    if bare is not None:
+        yield bare
+
+
+def _fitting(
+    stack: Stack, places: tuple[int, ...], main: int, wanted: Sequence[WantedLeaf], trials: Trials
+) -> Candidate | None:
+    """Returns a stack with its places in all outputs, if the function's outputs then are as wanted."""
+    outcome = trials.outcome(stack.example(trials.shapes))
+    found = outcome.leaves
+    if len(found) != len(wanted) or any(
+        not _typed(leaf, one) for leaf, one in zip(found, wanted, strict=True)
+    ):
+        return None
+    by_output: list[tuple[int | None, ...]] = []
+    for n, (leaf, one) in enumerate(zip(found, wanted, strict=True)):
+        choices: Iterable[tuple[int | None, ...]] = (
+            [places] if n == main else stacks.placements(one.shape, stack.sizes)
+        )
+        fits = (axes for axes in choices if stacks.without(one.shape, axes) == tuple(leaf.shape))
+        place = next(fits, None)
+        if place is None:
+            return None
+        by_output.append(place)
+    outs = tuple(zip(*by_output, strict=True)) if stack.sizes else ()
+    return Candidate(replace(stack, outs=outs), outcome.tree)
+
+
+def _typed(leaf: Any, wanted: WantedLeaf) -> bool:
+    """Tells whether an output has the dtype that is asked for, if one is; any keys are keys."""
+    if not wanted.dtype:
+        return True
+    if wanted.dtype == "key":
+        return values.is_key(leaf.dtype)
+    return values.dtype_name(leaf.dtype) == values.dtype_name(jax.dtypes.canonicalize_dtype(wanted.dtype))
+
+
+def _first_distinct(
+    request: Request, trials: Trials, candidates: Iterable[Candidate], stated: Stack | None = None
+) -> tuple[Fix, ...]:
+    """Proves candidates in their order, those equal to an earlier one left out, until there are enough."""
+    found: list[tuple[Fix, Any]] = []
+    waiting = iter(candidates)
+    while len(found) < MOST_SOLUTIONS:
+        batch = _running(trials, waiting, _AT_ONCE if not found else MOST_SOLUTIONS)
+        if not batch:
+            break
+        for fix, results in _proven(request, trials, batch):
+            known = any(_same(results, other) for _, other in found)
+            if len(found) < MOST_SOLUTIONS and not (known and stated is None):
+                found.append((fix, results))
+        if trials.over:
+            break
+    return tuple(fix for fix, _ in found)
+
+
+def _running(trials: Trials, waiting: Iterator[Candidate], most: int) -> list[tuple[Candidate, Any, Any]]:
+    """Takes the next candidates that jax.vmap accepts; with their levels and their program."""
+    batch = []
+    for candidate in waiting:
+        levels = trials.levels(candidate.stack, candidate.tree)
+        program = trials.parsed(levels)
+        try:
+            shapes = trials.result_shapes(program)
+        except trying.NEEDS_VALUE:  # of what no level maps: it is there when the nest runs
+            shapes = None
+        except Exception:  # noqa: BLE001  (what jax.vmap raises where it has no rule, or out_axes=None does not fit)
+            continue
+        batch.append((candidate, levels, program, shapes))
+        if len(batch) >= most or trials.over:
+            break
+    return batch
+
+
+def _proven(request: Request, trials: Trials, batch: Sequence[tuple[Any, ...]]) -> Iterator[tuple[Fix, Any]]:
+    """Runs stacks and compares them with plain loops; those that are too large are shown as traced."""
+    for (candidate, levels, _, shapes), results in zip(batch, _results(trials, batch), strict=True):
+        if results is None:
+            if shapes is not None and not trials.small:
+                yield _fix(request, trials, candidate, levels, shapes, "traced"), None
+            continue
+        proof = trials.prove(candidate.stack, jax.tree.leaves(results))
+        if proof.agrees:
+            yield _fix(request, trials, candidate, levels, results, str(proof)), results
+
+
+def _results(trials: Trials, batch: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """Returns the values of each stack; None where there are too many, or it does not run."""
+    if not trials.small:
+        return [None] * len(batch)
+    try:
+        return trials.results([program for _, _, program, _ in batch])
+    except Exception:  # noqa: BLE001  (one of them does not compile or run: each by itself)
+        return [_alone(trials, program) for _, _, program, _ in batch]
+
+
+def _alone(trials: Trials, program: Any) -> Any:
+    try:
+        return trials.results([program])[0]
+    except Exception:  # noqa: BLE001  (it is not shown as proven)
+        return None
+
+
+def _fix(
+    request: Request, trials: Trials, candidate: Candidate, levels: Any, results: Any, proof: str
+) -> Fix:
+    spoken = trials.spoken(candidate.stack, candidate.tree, request.function.strip())
+    solved = replace(request, levels=tuple(levels))
+    said = aloud.formula(spoken)
+    outputs = leaves(results)
+    place = "levels"
+    return Fix(
+        solved,
+        f"{_headline(levels)}: {said}",
+        outputs,
+        place,
+        export.call(request),
+        export.call(solved),
+        proof,
+    )
+
+
+def _headline(levels: Sequence[Any]) -> str:
+    if not levels:
+        return "Use no vmap"
+    return "Use one vmap" if len(levels) == 1 else f"Nest {len(levels)} vmaps"
+
+
+def _same(results: Any, other: Any) -> bool:
+    """Tells whether two results have the same values; what was not computed is told apart."""
+    if results is None or other is None:
+        return False
+    pairs = zip(jax.tree.leaves(results), jax.tree.leaves(other), strict=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return all(a.shape == b.shape and np.allclose(_wide(a), _wide(b), equal_nan=True) for a, b in pairs)
+
+
+def _wide(value: Any) -> Any:
+    return np.asarray(value).astype(np.complex128 if np.iscomplexobj(value) else np.float64)
