@@ -68,6 +68,11 @@ def call_at(tree: ast.Module, place: Range) -> ast.Call | None:
     return next(iter(exact or inside[-1:]), None)
 
 
+def around(tree: ast.Module, call: ast.Call) -> ast.Call | None:
+    """Returns the call of what a call returns: jax.vmap(f)(X) around jax.vmap(f)."""
+    return next((node for node in _calls(tree) if node.func is call), None)
+
+
 def site(call: ast.Call) -> Site | None:
     """Returns how a call names its arguments; None where it unpacks some."""
     if any(isinstance(arg, ast.Starred) for arg in call.args) or any(k.arg is None for k in call.keywords):
@@ -85,9 +90,20 @@ def makings(tree: ast.Module, call: ast.expr | None, levels: Sequence[Wanted]) -
     here = call.func if isinstance(call, ast.Call) else None
     for level in levels:
         node = _resolved(tree, here, level)
-        found.append(None if node is None else _making(node))
+        found.append(None if node is None else making(node))
         here = _function_of(node) if node is not None else None
     return tuple(found)
+
+
+def making(node: ast.Call) -> Making:
+    """Reads a `jax.vmap(...)` or `partial(jax.vmap, ...)`."""
+    skipped = 1 if node.args else 0
+    texts = dict(zip(SETTINGS, map(ast.unparse, node.args[skipped:]), strict=False))
+    texts |= {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords if keyword.arg}
+    place = (node.lineno, node.col_offset, node.end_lineno or node.lineno, node.end_col_offset or 0)
+    function = _function_of(node)
+    name = ast.unparse(function) if function is not None and _name(function) else ""
+    return Making(place, {name: text for name, text in texts.items() if name in SETTINGS}, name)
 
 
 def _resolved(tree: ast.Module, expression: ast.expr | None, level: Wanted) -> ast.Call | None:
@@ -136,19 +152,9 @@ def _makes(node: ast.expr | None) -> bool:
     return _last_name(node.func) == "vmap"
 
 
-def _making(node: ast.Call) -> Making:
-    skipped = 1 if node.args else 0
-    texts = dict(zip(SETTINGS, map(ast.unparse, node.args[skipped:]), strict=False))
-    texts |= {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords if keyword.arg}
-    place = (node.lineno, node.col_offset, node.end_lineno or node.lineno, node.end_col_offset or 0)
-    function = _function_of(node)
-    name = ast.unparse(function) if function is not None and _name(function) else ""
-    return Making(place, {name: text for name, text in texts.items() if name in SETTINGS}, name)
-
-
 def _agrees(node: ast.Call, level: Wanted) -> bool:
     """Tells whether a making can be that of a level: settings that are plain values say so, and names."""
-    texts = _making(node).texts
+    texts = making(node).texts
     for name, text in (("in_axes", "0"), ("out_axes", "0")):
         try:
             value = ast.literal_eval(texts.get(name, text))

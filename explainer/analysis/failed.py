@@ -10,6 +10,7 @@ function depends on what happens around it), the shapes are worked out from the 
 
 from __future__ import annotations
 
+import ast
 import linecache
 import warnings
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ import jax
 import jax.numpy as jnp
 
 from explainer.analysis import axes, callsites, internals, naming, parsing, printed, tracing
-from explainer.analysis.internals import Mapped, Place, Setting
+from explainer.analysis.internals import Made, Mapped, Place, Setting
 from explainer.analysis.parsing import ParsedLevel, Program, level_letter
 from explainer.analysis.spans import Sources
 from explainer.analysis.tracing import Nest
@@ -34,11 +35,20 @@ keeping = internals.keeping_frames
 
 
 @dataclass(frozen=True, slots=True)
+class Around:
+    """A nest that a failed call stood in: its program, the shapes at each of its levels, its call."""
+
+    program: Program
+    avals: tuple[tracing.Avals, ...]
+    span: Span | None
+
+
+@dataclass(frozen=True, slots=True)
 class FailedCall:
     """The innermost vmapped call that an error came out of, with the levels that map one function at once.
 
     jax.vmap(jax.vmap(f, (None, 0)), (0, None))(X, Y): two levels, arguments X and Y. A call made inside a
-    mapped function is a program of its own; `around` names the levels it stood under, outermost first.
+    mapped function is a program of its own; `around` are the nests it stood in, outermost first.
     Values that were traced when the call was made are promises of arrays (`ShapeSpec`) in the program.
     """
 
@@ -47,7 +57,7 @@ class FailedCall:
     nest: Nest
     span: Span | None  # of the call
     makings: tuple[Span | None, ...]  # per level: its jax.vmap(...) in the text, where it was found
-    around: tuple[str, ...] = ()
+    around: tuple[Around, ...] = ()
     file: str = ""  # in which the call stands, as Python names it: "<code>"
     ended: bool = True  # traced again, the nest ended in the same error
 
@@ -62,15 +72,51 @@ def find(error: BaseException, sources: Sources, stated: int = 0) -> FailedCall 
 
     `stated` levels are the request's own, put around its function here: they are not looked for.
     """
+    made = internals.vmap_making(error)
+    if made is not None:
+        return _refused(error, made, sources)
     calls = [call for call in internals.vmap_calls(error) if not internals.is_ours(call.setting.fun)]
     if stated and calls and internals.called_by_us(calls[0]):
         calls = calls[len(_at_once(calls[:stated], 0)) :]
     if not calls:
         return None
-    first = len(calls) - 1
-    while first and _direct(calls[first - 1], calls[first]):
-        first -= 1
-    return _taken_apart(error, calls[first:], [call.setting for call in calls[:first]], sources)
+    nests = _nests(calls)
+    return _taken_apart(error, nests, sources)
+
+
+def _refused(error: BaseException, made: Made, sources: Sources) -> FailedCall | None:
+    """Takes apart a call whose `jax.vmap(...)` raised already: jax.vmap(f, {"a": 0})(X), X known by name."""
+    place, span = callers(made.outer, sources)
+    written = None if place is None else Written.of(place)
+    if place is None or written is None or written.call is None:
+        return None
+    call = callsites.around(written.tree, written.call)
+    site = None if call is None else callsites.site(call)
+    scope = {**place[0].f_globals, **place[0].f_locals}
+    setting = made.setting
+    if call is None or site is None or setting is None or not callable(setting.fun):
+        return None
+    if site.keywords or not all(name in scope for name in site.names):
+        return None
+    names = [name for name in site.names if name is not None]
+    if len(set(names)) != len(site.names):
+        return None
+    making = callsites.making(written.call)
+    mapped = Mapped(setting, tuple(scope[name] for name in names), {}, False, made.outer)
+    levels = (_level(setting, making.texts, 0),)
+    program = _program(setting.fun, mapped, names, levels, scope)
+    nest, ended = _nest(program, error, [mapped])
+    file = place[0].f_code.co_filename
+    return FailedCall(error, program, nest, span, (span,), (), file, ended) if ended else None
+
+
+def _nests(calls: Sequence[Mapped]) -> list[Sequence[Mapped]]:
+    """Groups calls into nests made at once, outermost first."""
+    found = []
+    while calls:
+        found.append(_at_once(calls, 0))
+        calls = calls[len(found[-1]) :]
+    return found
 
 
 def _at_once(calls: Sequence[Mapped], first: int) -> Sequence[Mapped]:
@@ -87,35 +133,38 @@ def _direct(outer: Mapped, inner: Mapped) -> bool:
     return made is not None and made.fun is inner.setting.fun
 
 
-def _taken_apart(
-    error: BaseException, calls: Sequence[Mapped], around: Sequence[Setting], sources: Sources
-) -> FailedCall:
-    settings = _settings(calls[0].setting)
+def _taken_apart(error: BaseException, nests: Sequence[Sequence[Mapped]], sources: Sources) -> FailedCall:
+    around: list[Around] = []
+    depth = 0
+    for calls in nests[:-1]:
+        program, span, _, _ = _stated(calls[0], depth, sources)
+        depth += len(program.levels)
+        around.append(Around(program, tuple(_avals(program, calls)), span))
+    program, span, makings, file = _stated(nests[-1][0], depth, sources)
+    nest, ended = _nest(program, error, nests[-1])
+    return FailedCall(error, program, nest, span, makings, tuple(around), file, ended)
+
+
+def _stated(
+    call: Mapped, depth: int, sources: Sources
+) -> tuple[Program, Span | None, tuple[Span | None, ...], str]:
+    """Puts a call as the user would have stated it: its program, its span, those of its makings, the file."""
+    settings = _settings(call.setting)
     function = settings[-1].fun
-    place, span = _callers(calls[0], sources)
-    text = None if place is None else _Text.of(place)
-    names = _names(calls[0], function, place, text)
-    makings = () if text is None else text.makings(settings)
-    texts = [making.texts if making else {} for making in makings] or [{}] * len(settings)
+    place, span = callers(call.outer, sources)
+    text = None if place is None else Written.of(place)
+    names = _names(call, function, place, text)
+    makings = (None,) * len(settings) if text is None else text.makings(settings)
     levels = tuple(
-        _level(setting, written, len(around) + k)
-        for k, (setting, written) in enumerate(zip(settings, texts, strict=True))
+        _level(setting, making.texts if making else {}, depth + k)
+        for k, (setting, making) in enumerate(zip(settings, makings, strict=True))
     )
     scope = {} if place is None else {**place[0].f_globals, **place[0].f_locals}
-    program = _program(function, calls[0], names, levels, scope)
-    if makings and makings[-1] is not None and makings[-1].function:
+    program = _program(function, call, names, levels, scope)
+    if makings[-1] is not None and makings[-1].function:
         program = replace(program, name=makings[-1].function)  # as the user calls it
-    nest, ended = _nest(program, error, calls)
-    return FailedCall(
-        error,
-        program,
-        nest,
-        span,
-        tuple(_span(making, span, text) for making in makings) or (None,) * len(levels),
-        tuple(_level_name(setting, n) for n, setting in enumerate(around)),
-        "" if place is None else place[0].f_code.co_filename,
-        ended,
-    )
+    file = "" if place is None else place[0].f_code.co_filename
+    return program, span, tuple(_span(making, span, text) for making in makings), file
 
 
 def _settings(outermost: Setting) -> list[Setting]:
@@ -197,13 +246,14 @@ def _nest(program: Program, error: BaseException, calls: Sequence[Mapped]) -> tu
     if type(nest.error) is type(error):
         return nest, True
     arrays = axes.array_operands(program)
-    worked_out = Nest(arrays, (), _avals(program, arrays, calls), error=nest.error)
+    worked_out = Nest(arrays, (), _avals(program, calls), error=nest.error)
     return worked_out, False
 
 
-def _avals(program: Program, arrays: tuple[int, ...], calls: Sequence[Mapped]) -> list[tracing.Avals]:
+def _avals(program: Program, calls: Sequence[Mapped]) -> list[tracing.Avals]:
     """Works out what each level was handed, as far as the calls came."""
-    avals = [tuple(program.operands[position].aval for position in arrays)]
+    arrays = axes.array_operands(program)
+    avals: list[tracing.Avals] = [tuple(program.operands[position].aval for position in arrays)]
     reached = len(program.levels) if calls[-1].entered else len(calls) - 1
     for level in program.levels[:reached]:
         mapped = axes.array_axes(program, level)
@@ -221,16 +271,16 @@ def _without(aval: jax.ShapeDtypeStruct, axis: int | None) -> jax.ShapeDtypeStru
     return jax.ShapeDtypeStruct(tuple(shape), aval.dtype)
 
 
-def _callers(call: Mapped, sources: Sources) -> tuple[Place | None, Span | None]:
-    """Returns the innermost place of the user's own outside of a call, and the expression there."""
-    for frame, offset in call.outer:
+def callers(outer: Sequence[Place], sources: Sources) -> tuple[Place | None, Span | None]:
+    """Returns the innermost place of the user's own among those outside of a call, and the expression."""
+    for frame, offset in outer:
         spans = sources.of_sites(((frame.f_code, offset),))
         if spans:
             return (frame, offset), spans[0]
     return None, None
 
 
-def _names(call: Mapped, function: Any, place: Place | None, text: _Text | None) -> list[str]:
+def _names(call: Mapped, function: Any, place: Place | None, text: Written | None) -> list[str]:
     """Names the positional arguments as the call does, `jax.vmap(f)(X, Y)`, else by the parameters."""
     own = list(naming.named(function, call.args, call.kwargs))[: len(call.args)]
     site = None if text is None else text.site
@@ -251,15 +301,16 @@ def _alike(value: Any, arg: Any) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Text:
-    """The user's text around a call."""
+class Written:
+    """The user's text around a call of theirs."""
 
     lines: list[str]
-    tree: Any  # ast.Module
-    call: Any  # ast.Call, None where none is found
+    tree: ast.Module
+    call: ast.Call | None  # None where none is found
 
     @classmethod
-    def of(cls, place: Place) -> _Text | None:
+    def of(cls, place: Place) -> Written | None:
+        """Reads the text at a place in running code; None where there is none, or no Python."""
         code, offset = place[0].f_code, place[1]
         lines = linecache.getlines(code.co_filename)
         tree = callsites.parsed("".join(lines))
@@ -270,9 +321,11 @@ class _Text:
 
     @property
     def site(self) -> callsites.Site | None:
+        """Returns how the call names its arguments."""
         return None if self.call is None else callsites.site(self.call)
 
     def makings(self, settings: Sequence[Setting]) -> tuple[callsites.Making | None, ...]:
+        """Returns the `jax.vmap(...)` of each level, where it is found."""
         wanted = [callsites.Wanted(naming.name(each.fun), _plain(each)) for each in settings]
         return callsites.makings(self.tree, self.call, wanted)
 
@@ -281,7 +334,7 @@ def _plain(setting: Setting) -> dict[str, object]:
     return {name: getattr(setting, name) for name in callsites.SETTINGS}
 
 
-def _span(making: callsites.Making | None, call: Span | None, text: _Text | None) -> Span | None:
+def _span(making: callsites.Making | None, call: Span | None, text: Written | None) -> Span | None:
     """Puts a place in the text as a span, in characters."""
     if making is None or call is None or text is None:
         return None

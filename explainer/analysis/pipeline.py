@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 
-from explainer.analysis import surroundings
+from explainer.analysis import failed, surroundings
 from explainer.analysis.run import Emit, Plan, Run
 from explainer.analysis.run import RunLimits as RunLimits
 from explainer.analysis.scripts import SCRIPT
@@ -34,7 +34,7 @@ def explain(
 
 def through(run: Run, until: Stage) -> Report:
     """Does the stages of a run up to `until`, as far as they go."""
-    with _turn:
+    with _turn, failed.keeping():
         run.until = until
         for name in _up_to(run.plan, until):
             if not run.stage(name):

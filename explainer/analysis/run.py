@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import jax
 import jaxlib.version
 
-from explainer.analysis import batching, failures, printed, running
+from explainer.analysis import batching, failed, failures, printed, refused, retelling, running
 from explainer.analysis.capturing import Capture
 from explainer.analysis.failed import FailedCall
 from explainer.analysis.parsing import Program
@@ -78,6 +78,7 @@ class Run:
         self.printed: dict[Stage, str] = {}
         self.until: Stage = "time"  # the last stage that was asked for
         self.failed: FailedCall | None = None  # the user's own vmapped call that an error came out of
+        self._told: tuple[BaseException, Failure] | None = None  # the last error that was explained
 
     def stage(self, name: Stage) -> bool:
         """Does one stage; returns whether the next may follow."""
@@ -113,6 +114,29 @@ class Run:
         """Explains the error of a stage; an earlier trouble with batch axes counts as the cause."""
         if name == "lower" and self.nest is not None and self.nest.error is not None:
             name = "batch"
+        if self._told is None or self._told[0] is not error:
+            self._told = error, self._own_call(name, error) or self._otherwise(name, error)
+        return self._told[1]
+
+    def _own_call(self, name: Stage, error: BaseException) -> Failure | None:
+        """Explains an error by the user's own vmapped call that it came out of, if it came out of one."""
+        stated = 0 if self.program is None else len(self.program.levels)
+        try:
+            call = failed.find(error, self.sources, stated)
+            if call is None:
+                return refused.failure(error, self.sources, name)
+            levels, ids = retelling.levels(call, self.report.levels)
+            told = retelling.failure(call, self.report.request, self.sources, name, ids)
+        except Exception as trouble:  # noqa: BLE001  (the user's error counts, not that we cannot follow it)
+            said = f"the call that failed could not be taken apart: {type(trouble).__name__}: {trouble}"
+            self.add(notes=(*self.report.notes, said.split("\n")[0]))
+            return None
+        self.failed = call
+        self.add(levels=levels)
+        return told
+
+    def _otherwise(self, name: Stage, error: BaseException) -> Failure:
+        """Explains an error by the nest that the request states."""
         return failures.describe(
             failures.Scene(
                 self.report.request, self.sources, name, error, self.program, self.nest, self.report

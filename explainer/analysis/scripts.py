@@ -42,17 +42,30 @@ def _parse(run: Run) -> None:
 
 def _run(run: Run) -> None:
     run.observed = observed = Capture()
-    try:
-        with _as_it_was(observed), observed.observing(), _exit_is_an_end():
-            parsing.run_script(run.report.request)
-            jax.effects_barrier()
-    finally:
-        run.add(levels=captured.levels(observed, _nothing_known(run, observed)), device=running.device())
-        run.add(layers=layering.layers(observed.stack.found, run.report.levels, run.sources))
+    with _as_it_was(observed), _found_added(run, observed), observed.observing(), _exit_is_an_end():
+        parsing.run_script(run.report.request)
+        jax.effects_barrier()
     if len(observed.found) >= MOST_LEVELS:
         _note(run, f"only the first {MOST_LEVELS} places with a vmap call are listed")
     if observed.elsewhere:
         _note(run, f"calls of jax.vmap made in other threads, {observed.elsewhere} here, are not listed")
+
+
+@contextlib.contextmanager
+def _found_added(run: Run, observed: Capture) -> Iterator[None]:
+    """Adds the calls that were found; explains an error while JAX's configuration is still the script's."""
+    ended: BaseException | None = None
+    try:
+        yield
+    except BaseException as error:
+        ended = error
+        raise
+    finally:
+        run.add(levels=captured.levels(observed, _nothing_known(run, observed)), device=running.device())
+        run.add(layers=layering.layers(observed.stack.found, run.report.levels, run.sources))
+        if isinstance(ended, Exception):
+            with printed.dropped():
+                run.failure("run", ended)
 
 
 def _note(run: Run, note: str) -> None:
@@ -144,7 +157,10 @@ def _batch(run: Run) -> str:
 
 def _merged(observed: tuple[Level, ...], followed: tuple[Level, ...]) -> tuple[Level, ...]:
     """Takes each level as it was followed, the first ones, and counts its calls as they were observed."""
-    counted = [replace(level, count=observed[level.id].count) for level in followed]
+    counted = [
+        replace(level, count=observed[level.id].count, note=level.note or observed[level.id].note)
+        for level in followed
+    ]
     return (*counted, *observed[len(counted) :])
 
 

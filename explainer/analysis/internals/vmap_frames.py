@@ -3,13 +3,14 @@
     error ──▶ vmap_calls ──▶ Mapped, one per vmapped function that was called, outermost first
 
 JAX takes its own frames out of a traceback. Within `keeping_frames` they are put aside first; the error
-itself passes as JAX leaves it. Relies on `filter_traceback` of `traceback_util`, and on what `jax.vmap` and the
-function it returns call their variables.
+itself passes as JAX leaves it. Relies on `filter_traceback` of `traceback_util`, and on what `jax.vmap`
+and the function it returns call their variables.
 """
 
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import threading
 import types
@@ -70,6 +71,16 @@ class Made:
     kwargs: Mapping[str, Any]
     outer: tuple[Place, ...]
 
+    @property
+    def setting(self) -> Setting | None:
+        """Returns what was asked for; None where it does not fit the signature of `jax.vmap`."""
+        try:
+            bound = inspect.signature(jax.vmap).bind(*self.args, **self.kwargs)
+        except TypeError:
+            return None
+        bound.apply_defaults()
+        return _setting(bound.arguments)
+
 
 _kept: dict[int, tuple[BaseException, types.TracebackType]] = {}  # by thread: the last error JAX filtered
 _users: list[object] = []  # who wants them kept
@@ -114,7 +125,7 @@ def vmap_calls(error: BaseException) -> tuple[Mapped, ...]:
 def vmap_making(error: BaseException) -> Made | None:
     """Returns the use of `jax.vmap` that raised an error itself, before anything was called."""
     places = _places(error)
-    for n in range(len(places) - 1, max(len(places) - 3, -1), -1):
+    for n in reversed(range(len(places))):
         frame = places[n][0]
         if frame.f_code.co_qualname == _BOUNDARY and _is_vmap(frame.f_locals.get("fun")):
             names = frame.f_locals
