@@ -203,9 +203,9 @@ class JaxprText:
 
 @dataclass(frozen=True, slots=True)
 class Jaxprs:
-    """The per-example jaxpr, the ones after each level (innermost first), and the whole nest, the last.
+    """The per-example jaxpr, and the ones after each level (innermost first), the whole nest last.
 
-    The batch stage leaves the whole nest only; the lower stage adds the levels in between.
+    The batch stage leaves the first, the lower stage adds the others.
     """
 
     example: JaxprText

@@ -55,7 +55,7 @@ class Description:
 
 def describe(program: Program, nest: Nest, sources: Sources) -> Description:
     """Lists every equation of the example, bodies and captured levels included, with the batch axes of
-    its outputs; prints the program per example and for the whole nest, the id of an equation per line.
+    its outputs; prints the program per example, the id of an equation per line.
 
     When a level failed on its out_axes, the axes inside the function are those with others; when it
     failed otherwise, nothing is claimed about batch axes.
@@ -69,8 +69,7 @@ def describe(program: Program, nest: Nest, sources: Sources) -> Description:
     listing = Listing(capture, count, sources, seen)
     printed = listing.unit(source, len(program.levels) - 1 if program.levels else None)
     why.give(listing, source, [program.operands[position].path for position in nest.traced])
-    nests = () if nest.jaxpr is None or not program.levels else (_print(nest.jaxpr, listing.ids, 0),)
-    texts = Jaxprs(jaxpr_text(printed, listing.ids, None), nests)
+    texts = Jaxprs(jaxpr_text(printed, listing.ids, None))
     levels = captured.levels(capture, listing)
     returned = _returned(program, nest, listing)
     return Description(tuple(listing.found), tuple(listing.keys), texts, levels, listing, returned)
@@ -114,14 +113,14 @@ def _devices(capture: Capture) -> reading.DeviceAxes:
     return lambda unit: capture.device_axes(capture.levels.get(unit))
 
 
-def with_inner_levels(program: Program, nest: Nest, found: Description) -> Jaxprs | None:
-    """Adds the texts after the inner levels, innermost first, before that of the whole nest."""
-    if found.jaxprs is None:
-        return None
+def with_levels(program: Program, nest: Nest, found: Description) -> Jaxprs | None:
+    """Adds the texts after every level, innermost first, the whole nest last."""
+    if found.jaxprs is None or nest.jaxpr is None or not program.levels:
+        return found.jaxprs
     innermost = len(program.levels) - 1
-    inner = tracing.after_inner_levels(program, nest)
-    texts = [_print(closed, found.listing.ids, innermost - n) for n, closed in enumerate(inner)]
-    return replace(found.jaxprs, levels=(*texts, *found.jaxprs.levels))
+    after = (*tracing.after_inner_levels(program, nest), nest.jaxpr)
+    texts = (_print(closed, found.listing.ids, innermost - n) for n, closed in enumerate(after))
+    return replace(found.jaxprs, levels=tuple(texts))
 
 
 def _source(nest: Nest) -> Instrumented:

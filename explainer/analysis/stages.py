@@ -18,6 +18,7 @@ from explainer.analysis import (
     captured,
     checking,
     findings,
+    fixing,
     layering,
     lens,
     parsing,
@@ -84,14 +85,25 @@ def _trace(run: Run) -> None:
     run.add(levels=batching.levels(program, nest))
     if nest.source is not None:
         return
+    _add_partial(run)
     _raise_as_jax_does(program)
     if axes.never_mapped(program):
         run.nest = nest = tracing.trace(program, concrete=True)
         run.add(levels=batching.levels(program, nest))
     if nest.source is None:
+        _add_partial(run)
         raise needed(nest.error)
     kept = ", ".join(program.operands[position].path for position in nest.kept)
     run.add(notes=(*run.report.notes, f"{kept}: kept concrete, since the function needs the value"))
+
+
+def _add_partial(run: Run) -> None:
+    """Adds the equations that a function made before it failed, their batch axes followed."""
+    program = needed(run.program)
+    nest = tracing.up_to_failure(program, needed(run.nest))
+    if nest is not None:
+        found = batching.describe(program, nest, run.sources)
+        run.add(equations=found.equations, jaxpr=found.jaxprs, levels=(*run.report.levels, *found.captured))
 
 
 def _raise_as_jax_does(program: Program) -> None:
@@ -135,15 +147,15 @@ def _batch(run: Run) -> str:
 
 def _lower(run: Run) -> None:
     program, nest = needed(run.program), needed(run.nest)
+    if nest.error is None:
+        found = needed(run.found)
+        stated = run.report.levels[: len(program.levels)]
+        levels = (*stated, *captured.with_texts(found.captured, nest.capture, found.listing))
+        run.add(jaxpr=batching.with_levels(program, nest, found), levels=levels)
     run.lowered = running.lower(program, nest)
     if nest.error is not None:
         note = f"JAX runs this program, but its batch axes could not be followed: {nest.error}"
         run.add(notes=(*run.report.notes, note.split("\n")[0]))
-    else:
-        found = needed(run.found)
-        stated = run.report.levels[: len(program.levels)]
-        levels = (*stated, *captured.with_texts(found.captured, nest.capture, found.listing))
-        run.add(jaxpr=batching.with_inner_levels(program, nest, found), levels=levels)
     timing = Timing(run.lowered.trace_seconds, run.lowered.lower_seconds)
     run.add(timing=timing, hlo=running.hlo(run.lowered.lowered, None))
 
@@ -221,6 +233,7 @@ def _at_end(run: Run) -> None:
             run.add(failure=run.failure("batch", error))
     if run.report.failure is not None:
         run.add(arguments=_valued(run))
+    fixing.add_to(run)
     findings.add_to(run)
     wanted.add(run)
 

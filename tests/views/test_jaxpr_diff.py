@@ -89,7 +89,7 @@ def _text(line: str, equation: int) -> JaxprText:
 
 def _report(function: str, arguments: tuple[str, ...], *in_axes: str) -> Report:
     given = tuple(Argument(f"x{n}", text) for n, text in enumerate(arguments))
-    return explainer.explain(Request("", function, given, tuple(map(Vmap, in_axes))), until="batch")
+    return explainer.explain(Request("", function, given, tuple(map(Vmap, in_axes))), until="lower")
 
 
 def _rows(report: Report) -> tuple[Row, ...]:
