@@ -23,6 +23,7 @@ PLAIN = (
     "explainer.views",
     *(f"explainer.{path.stem}" for path in (ROOT / "explainer").glob("[!_]*.py")),
 )
+INSIDE = (*ANALYSIS, "msgspec", "explainer.analysis", "explainer.edits", *PLAIN)
 
 UI = ("streamlit", "msgspec", "explainer.ui", "explainer.figures", "explainer.sandbox", *PLAIN)
 
@@ -46,7 +47,11 @@ LAYERS = (
     Layer("app.py", ("streamlit", "explainer.ui")),
     Layer("pages/*.py", ("streamlit", "explainer.ui")),
     Layer("explainer/analysis/internals/*.py", (*ANALYSIS, "explainer.analysis", *PLAIN)),
-    Layer("explainer/analysis/*.py", (*ANALYSIS, "msgspec", "explainer.analysis", *PLAIN), never=INTERNALS),
+    Layer("explainer/analysis/*.py", INSIDE, never=INTERNALS),
+    Layer("explainer/analysis/fixing/*.py", INSIDE, never=INTERNALS),
+    Layer("explainer/analysis/findings/*.py", INSIDE, never=INTERNALS),
+    Layer("explainer/analysis/wanted/*.py", INSIDE, never=INTERNALS),
+    Layer("explainer/edits/*.py", ("explainer.edits", *PLAIN)),
     # The worker is the one file that runs where jax is; it is started, never imported, by the rest.
     Layer(
         "explainer/sandbox/worker.py",

@@ -34,8 +34,17 @@ _EPS = 1024  # accepted error in units of the coarsest dtype's rounding at the l
 _MOST_ERROR = 0.1  # and of that value, at most: 1024 roundings of a half float would accept anything
 
 
-def compare_with_loop(program: Program, nest: Nest, levels: tuple[Level, ...], outputs: Any) -> Check:
-    """Calls the function on single examples and compares; says so where no loop is possible."""
+def compare_with_loop(
+    program: Program,
+    nest: Nest,
+    levels: tuple[Level, ...],
+    outputs: Any,
+    function: Callable[[list[Any]], Any] | None = None,
+) -> Check:
+    """Calls the function on single examples and compares; says so where no loop is possible.
+
+    `function` takes the traced leaves of one example: the program's own, compiled, where it is None.
+    """
     sizes = [level.axis_size or 0 for level in levels]
     examples = prod(sizes)
     named = [level.name for level in program.levels if level.axis_name is not None]
@@ -47,7 +56,8 @@ def compare_with_loop(program: Program, nest: Nest, levels: tuple[Level, ...], o
     flat = [np.asarray(plain(leaf)) for leaf in jax.tree.leaves(outputs)]
     worst = Worst(coarsest(nest))
     try:
-        compared = _compare(program, nest, levels, places, flat, worst)
+        called = jax.jit(single(program, nest)) if function is None else function
+        compared = _compare(program, nest, levels, places, flat, worst, called)
     except NameError as error:  # jax: an axis name that only vmap binds
         if not named:
             raise
@@ -79,15 +89,16 @@ def _compare(
     places: list[tuple[int, ...]],
     flat: list[np.ndarray],
     worst: Worst,
+    function: Callable[[list[Any]], Any],
 ) -> int:
     """Compares one example after another until they, or the time, are used up; returns how many."""
-    function, end = jax.jit(_single(program, nest)), time.perf_counter() + _SECONDS
+    end = time.perf_counter() + _SECONDS
     for compared, place in enumerate(places, start=1):
         leaves = example(program, levels, place)
         expected = jax.tree.leaves(function([leaves[position] for position in nest.traced]))
         worst.agrees &= len(expected) == len(flat)
         for n, (value, whole) in enumerate(zip(expected, flat, strict=False)):
-            got = whole[_output_index(levels, n, place, whole.ndim)]
+            got = whole[output_index(levels, n, place, whole.ndim)]
             worst.add(np.asarray(plain(value)), got, whole)
         if time.perf_counter() > end:
             return compared
@@ -121,7 +132,7 @@ def _repeats(program: Program, nest: Nest, leaves: list[Any]) -> bool:
     """Tells whether the function, traced twice on one example, makes the same program."""
 
     def trace() -> str:  # a new function each time: JAX remembers the trace of an old one
-        text = str(jax.make_jaxpr(_single(program, nest))([leaves[position] for position in nest.traced]))
+        text = str(jax.make_jaxpr(single(program, nest))([leaves[position] for position in nest.traced]))
         return re.sub(r"\b0x[0-9a-f]+", "", text)
 
     return trace() == trace()
@@ -134,7 +145,7 @@ def on_host(value: Any) -> Any:
     return np.asarray(value)
 
 
-def _single(program: Program, nest: Nest) -> Callable[[list[Any]], Any]:
+def single(program: Program, nest: Nest) -> Callable[[list[Any]], Any]:
     """Returns the function of one example's traced leaves; the others are what they were for the nest."""
     others = tracing.others(program, nest)
 
@@ -145,7 +156,7 @@ def _single(program: Program, nest: Nest) -> Callable[[list[Any]], Any]:
     return call
 
 
-def _output_index(levels: tuple[Level, ...], leaf: int, place: tuple[int, ...], ndim: int) -> Any:
+def output_index(levels: tuple[Level, ...], leaf: int, place: tuple[int, ...], ndim: int) -> Any:
     """Returns the index that picks one example out of a mapped result, outermost level first."""
     index: list[Any] = [slice(None)] * ndim
     free = list(range(ndim))  # axes not yet picked, in order
@@ -163,6 +174,11 @@ def plain(value: Any) -> Any:
     if getattr(value, "dtype", None) == jax.dtypes.float0:
         return np.zeros(value.shape, np.bool_)
     return value
+
+
+def plain_tree(tree: Any) -> Any:
+    """Returns a tree of values that NumPy can compare."""
+    return jax.tree.map(plain, tree)
 
 
 class Worst:

@@ -1,0 +1,249 @@
+"""Axes: other axes for one leaf, one subtree, or one argument of one level, those that fit in shape.
+
+    Situation ──▶ in_axes ──▶ Candidates, the likeliest first
+
+Sizes and ranks are followed through the levels by plain arithmetic; whether the function takes what is
+left is for a trial to tell.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from explainer.axes import write_in_axes
+from explainer.edits.candidate import Candidate, with_setting
+from explainer.edits.prefixes import Meaning, meanings
+from explainer.edits.situation import Axes, Axis, Situation, Tree
+
+Shapes = tuple[tuple[int, ...] | None, ...]
+
+MOST_GROUPS = 16  # arguments, subtrees and leaves whose axes are changed, at one level
+MOST_PAIRS = 4000  # pairs of changes looked at
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """Another axis for some leaves of one level."""
+
+    level: int
+    leaves: tuple[int, ...]
+    axis: Axis
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """The axes of all levels, and how they came to be."""
+
+    axes: tuple[Axes, ...]
+    whats: tuple[str, ...] = ()
+    cost: float = 0.0
+
+
+def in_axes(s: Situation) -> list[Candidate]:
+    """Lists candidates with one change of in_axes, cheapest first."""
+    plans = [plan for base in _bases(s) for plan in (base, *_changed(s, base))]
+    return _candidates(s, plans)
+
+
+def in_axes_twice(s: Situation) -> list[Candidate]:
+    """Lists candidates with two changes of in_axes, cheapest first."""
+    plans = (
+        twice
+        for base in _bases(s)
+        for one, other in itertools.islice(itertools.combinations(_changes(s, base), 2), MOST_PAIRS)
+        if not (one.level == other.level and set(one.leaves) & set(other.leaves))
+        for twice in [_apply(s, _apply(s, base, one), other)]
+    )
+    return _candidates(s, plans)
+
+
+def example_shapes(s: Situation, axes: Sequence[Axes], sizes: Sequence[int | None]) -> Shapes | None:
+    """Returns what one example of a nest is handed; None where a level cannot take its axes.
+
+    (3, 2) and (4, 2), axes (0, None) then (None, 0)  ->  (2,) and (2,)
+    """
+    shapes: list[tuple[int, ...] | None] = [value.shape for value in s.values]
+    for level, stated in zip(axes, sizes, strict=True):
+        found = set() if stated is None else {stated}
+        for n, axis in enumerate(level):
+            shape = shapes[n]
+            if axis is None or shape is None:
+                continue
+            if not -len(shape) <= axis < len(shape):
+                return None
+            found.add(shape[axis])
+            shapes[n] = without(shape, axis)
+        if len(found) != 1:
+            return None
+    return tuple(shapes)
+
+
+def without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    """Takes an axis away: (3, 4, 2), -2 -> (3, 2)."""
+    return (*shape[: axis % len(shape)], *shape[axis % len(shape) + 1 :])
+
+
+def level_text(s: Situation, axes: Axes) -> str:
+    """Writes the axes of every leaf as in_axes."""
+    return write_in_axes(s.template, [axes[n] for n in s.arrays])
+
+
+def stated_sizes(s: Situation) -> list[int | None]:
+    """Returns the axis_size that each level states."""
+    return [level.axis_size for level in s.levels]
+
+
+def _bases(s: Situation) -> Iterator[_Plan]:
+    """Yields what the levels may mean as they stand."""
+    for chosen in itertools.islice(itertools.product(*(meanings(s, k) for k in range(len(s.levels)))), 64):
+        whats = tuple(f"{m.what}{s.inside(k)}" for k, m in enumerate(chosen) if m.what)
+        yield _Plan(tuple(m.axes for m in chosen), whats, _cost(chosen))
+
+
+def _cost(chosen: Iterable[Meaning]) -> float:
+    return sum(meaning.cost for meaning in chosen)
+
+
+def _changed(s: Situation, base: _Plan) -> Iterator[_Plan]:
+    for change in _changes(s, base):
+        yield _apply(s, base, change)
+
+
+def _apply(s: Situation, plan: _Plan, change: _Change) -> _Plan:
+    level = plan.axes[change.level]
+    edited = tuple(change.axis if n in change.leaves else axis for n, axis in enumerate(level))
+    axes = (*plan.axes[: change.level], edited, *plan.axes[change.level + 1 :])
+    return _Plan(axes, (*plan.whats, _what(s, change)), plan.cost + change.cost)
+
+
+def _what(s: Situation, change: _Change) -> str:
+    """Says a change in the user's names: "Map axis 1 of X", "Share w among all examples"."""
+    paths = [s.values[n].path for n in change.leaves]
+    own = s.values[change.leaves[0]].argument
+    name = own if set(change.leaves) == {*s.of(own)} & {*s.arrays} else ", ".join(paths)
+    if change.axis is None:
+        return f"Share {name} among all examples{s.inside(change.level)}"
+    return f"Map axis {change.axis} of {name}{s.inside(change.level)}"
+
+
+def _changes(s: Situation, base: _Plan) -> list[_Change]:
+    """Lists the changes of single arguments, subtrees and leaves."""
+    found = []
+    for k in range(len(s.levels)):
+        shapes = _handed(s, base, k)
+        wanted = _wanted_size(s, base.axes[k], shapes, s.levels[k].axis_size)
+        for leaves, extra in itertools.islice(_groups(s), MOST_GROUPS):
+            rank = max((len(shapes[n] or ()) for n in leaves), default=0)
+            old = {base.axes[k][n] for n in leaves}
+            for axis in (*range(rank), None):
+                if old != {axis}:
+                    cost = 1.0 + extra + _penalty(s, k, leaves, axis, base.axes[k], shapes, wanted)
+                    found.append(_Change(k, leaves, axis, cost))
+    return sorted(found, key=lambda change: change.cost)
+
+
+def _groups(s: Situation) -> Iterator[tuple[tuple[int, ...], float]]:
+    """Yields (leaves, extra cost): whole arguments first, then parts of them."""
+    parts: list[tuple[tuple[int, ...], float]] = []
+    for name, tree in s.trees:
+        if name in s.keywords:
+            continue
+        arrays = tuple(n for n in tree.leaves() if s.values[n].shape is not None)
+        if arrays:
+            yield arrays, 0.0 if not s.blamed or name in s.blamed else 0.4
+        parts += [(part, 0.2 if name in s.blamed else 0.6) for part in _parts(s, tree) if part != arrays]
+    yield from dict.fromkeys(parts)
+
+
+def _parts(s: Situation, tree: Tree) -> Iterator[tuple[int, ...]]:
+    for child in tree.children:
+        arrays = tuple(n for n in child.leaves() if s.values[n].shape is not None)
+        if arrays:
+            yield arrays
+        yield from _parts(s, child)
+
+
+def _handed(s: Situation, base: _Plan, k: int) -> Shapes:
+    """Returns what level k is handed, as far as the axes outside of it can be taken."""
+    shapes: list[tuple[int, ...] | None] = [value.shape for value in s.values]
+    for level in base.axes[:k]:
+        for n, axis in enumerate(level):
+            shape = shapes[n]
+            if axis is not None and shape is not None and -len(shape) <= axis < len(shape):
+                shapes[n] = without(shape, axis)
+    return tuple(shapes)
+
+
+def _size(axis: Axis, shape: tuple[int, ...] | None) -> int | None:
+    if axis is None or shape is None or not -len(shape) <= axis < len(shape):
+        return None
+    return shape[axis]
+
+
+def _wanted_size(s: Situation, axes: Axes, shapes: Shapes, stated: int | None) -> int | None:
+    """Returns the size that a level means: the one stated, that of most arguments, of the first."""
+    if stated is not None:
+        return stated
+    of_argument = {(s.values[n].argument, _size(axis, shapes[n])) for n, axis in enumerate(axes)}
+    sizes = [size for _, size in sorted(of_argument, key=lambda pair: _order(s, pair[0])) if size is not None]
+    return Counter(sizes).most_common(1)[0][0] if sizes else None
+
+
+def _order(s: Situation, argument: str) -> int:
+    return [name for name, _ in s.trees].index(argument)
+
+
+def _penalty(
+    s: Situation, k: int, leaves: tuple[int, ...], axis: Axis, axes: Axes, shapes: Shapes, wanted: int | None
+) -> float:
+    """Weighs a change by where it stands and by the size it gives, compared with what the level means."""
+    cost = 0.0 if s.failing in (None, k) else 0.3
+    if axis is None and any(s.values[n].is_key for n in leaves):
+        cost += 3.0  # every example would draw the same numbers
+    before = {_size(axes[n], shapes[n]) for n in leaves}
+    after = {_size(axis, shapes[n]) for n in leaves}
+    if before == {wanted} and wanted is not None:
+        cost += 0.5  # it agreed with the others before
+    if axis is not None:
+        cost += 0.05 * axis - (0.4 if after == {wanted} else 0.0)
+    return cost
+
+
+def _candidates(s: Situation, plans: Iterable[_Plan]) -> list[Candidate]:
+    """Writes the plans that fit in shape; the cheapest of those with the same texts."""
+    found: dict[tuple[str, ...], Candidate] = {}
+    for plan in sorted(plans, key=lambda plan: plan.cost):
+        if not plan.whats or example_shapes(s, plan.axes, stated_sizes(s)) is None:
+            continue
+        texts = _texts(s, plan)
+        if texts not in found and texts != tuple(level.in_axes for level in s.request.levels):
+            found[texts] = _candidate(s, texts, plan)
+    return list(found.values())
+
+
+def _texts(s: Situation, plan: _Plan) -> tuple[str, ...]:
+    """Writes in_axes of every level; the user's own text where it means the same."""
+    return tuple(
+        s.request.levels[k].in_axes if axes == s.levels[k].axes else level_text(s, axes)
+        for k, axes in enumerate(plan.axes)
+    )
+
+
+def _candidate(s: Situation, texts: tuple[str, ...], plan: _Plan) -> Candidate:
+    levels = s.request.levels
+    edited = [k for k, text in enumerate(texts) if text != levels[k].in_axes]
+    said = "; ".join(dict.fromkeys(plan.whats))
+    if len(edited) == 1:
+        k = edited[0]
+        return with_setting(s.request, k, "in_axes", texts[k], f"{said}: in_axes={texts[k]}", plan.cost)
+    request = replace(
+        s.request,
+        levels=tuple(replace(level, in_axes=text) for level, text in zip(levels, texts, strict=True)),
+    )
+    before = "\n".join(f"in_axes={levels[k].in_axes}" for k in edited)
+    after = "\n".join(f"in_axes={texts[k]}" for k in edited)
+    return Candidate(request, f"{said}.", "levels", before, after, plan.cost)
