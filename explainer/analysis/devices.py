@@ -18,9 +18,9 @@ import jax
 from explainer.analysis import axes, parsing, printed
 from explainer.analysis.internals import meshes
 from explainer.analysis.internals.meshes import Part, Spread
-from explainer.analysis.misfits import Scene, Told
 from explainer.analysis.parsing import Program
 from explainer.analysis.running import device
+from explainer.analysis.scene import Scene, Told
 from explainer.report import Blame
 
 VIRTUAL = 8  # devices that one CPU is shown as, where nobody says otherwise
@@ -39,7 +39,7 @@ def provide(count: int = VIRTUAL) -> None:
         jax.config.update("jax_num_cpu_devices", count)
 
 
-def unfit_call(scene: Scene) -> Told:
+def unfit_call(scene: Scene) -> Told | None:
     """Explains a call of pmap or shard_map whose axes do not fit the devices it runs on."""
     if not isinstance(scene.error, (ValueError, IndexError)):
         return None
@@ -48,32 +48,34 @@ def unfit_call(scene: Scene) -> Told:
     if call is None:
         return None
     told = next((told for explain in _MISFITS[call.transform] if (told := explain(call)) is not None), None)
-    return None if told is None else (told, _blame(scene, call.parts))
+    return None if told is None else Told(told, _blame(scene, call.parts), "unfit_devices")
 
 
-def no_mesh(scene: Scene) -> Told:
+def no_mesh(scene: Scene) -> Told | None:
     """Explains a mesh that could not be made of the devices there are."""
     span = scene.sources.of_error(scene.error)
     text = scene.sources.text(span)
     if not isinstance(scene.error, ValueError) or not any(word in text for word in _MESHES):
         return None
     said = str(scene.error).split("\n")[0].rstrip(".")
-    return f"`{text}` failed: {said}. {_here()}; make the mesh of at most that many. {_MORE}.", Blame()
+    return Told(
+        f"`{text}` failed: {said}. {_here()}; make the mesh of at most that many. {_MORE}.", kind="no_mesh"
+    )
 
 
-def too_late(scene: Scene) -> Told:
+def too_late(scene: Scene) -> Told | None:
     """Explains a script that sets the number of devices when JAX is at work already."""
     text = scene.sources.text(scene.sources.of_error(scene.error))
     if not isinstance(scene.error, RuntimeError) or "jax_num_cpu_devices" not in text:
         return None
-    return (
+    return Told(
         "JAX is at work before this line is reached, so the number of devices cannot change any more. "
         f"{_here()}: remove the line, or ask for that many. EXPLAINER_DEVICES says how many the app has.",
-        Blame(),
+        kind="devices_too_late",
     )
 
 
-def no_such_axis(scene: Scene) -> Told:
+def no_such_axis(scene: Scene) -> Told | None:
     """Explains a collective in a shard_map along an axis that its mesh does not have: JAX only asserts."""
     text = scene.sources.text(scene.sources.of_error(scene.error))
     if not isinstance(scene.error, AssertionError) or not any(word in text for word in _COLLECTIVES):
@@ -82,9 +84,9 @@ def no_such_axis(scene: Scene) -> Told:
         names = sorted({repr(name) for call in calls for name in call.axis_names})
     if not names:
         return None
-    return (
+    return Told(
         f"`{text}` must go along an axis that is bound where it stands. Bound here: {', '.join(names)}.",
-        Blame(),
+        kind="unbound_axis_name",
     )
 
 

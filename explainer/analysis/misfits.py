@@ -1,6 +1,6 @@
-"""Misfits: why a level's in_axes or out_axes do not fit what it is handed, leaf by leaf.
+"""Misfits: why a level's in_axes do not fit what it is handed, leaf by leaf.
 
-    Program, Nest as far as its trace got ──▶ in_axes, out_axes ──▶ explanation and blame
+    Program, Nest as far as its trace got ──▶ in_axes ──▶ Told: explanation, blame, kind, mismatch
 
 Told from the specs and the shapes at that level, in the user's names. JAX's own message stands
 beside it in the Failure.
@@ -8,272 +8,314 @@ beside it in the Failure.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import jax
-import numpy as np
-
-from explainer.analysis import axes, internals
-from explainer.analysis.batching import output_path
-from explainer.analysis.parsing import Program
-from explainer.analysis.spans import Sources
-from explainer.analysis.tracing import Nest
-from explainer.analysis.values import dtype_name
-from explainer.report import Blame, Report
-from explainer.source import short_dtype
-from explainer.spec import Request, Stage
-from explainer.views import why
-
-MOST_NAMED = 12  # leaves listed in one explanation
-MOST_TOLD = 3  # outputs of which one explanation tells the way
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What is known when a stage fails; later fields are None while their stage has not run."""
-
-    request: Request
-    sources: Sources
-    stage: Stage
-    error: BaseException
-    program: Program | None = None
-    nest: Nest | None = None
-    report: Report | None = None  # as far as it got
+from explainer.analysis import axes, bundles, specs
+from explainer.analysis.outcomes import out_axes as out_axes
+from explainer.analysis.parsing import Operand, Program
+from explainer.analysis.scene import (
+    Handed,
+    capped,
+    handed_leaves,
+    inside,
+    known,
+    level_title,
+    listed,
+    of_operands,
+)
+from explainer.analysis.scene import Scene as Scene
+from explainer.analysis.scene import Told as Told
+from explainer.analysis.scene import handed as handed
+from explainer.analysis.scene import shape as shape
+from explainer.report import Blame, Mismatch
 
 
-Told = tuple[str, Blame] | None
-
-
-def in_axes(scene: Scene) -> Told:
+def in_axes(scene: Scene) -> Told | None:
     """Explains why a level could not take its axes, from the leaves it was handed."""
     nest, program = scene.nest, scene.program
     if nest is None or program is None or not 0 < len(nest.avals) <= len(program.levels):
         return None
     k = len(nest.avals) - 1
-    explainers = (_unfit_setting, _unfit_spec, _no_such_axis, _unequal_sizes, _nothing_mapped)
-    return next((told for explain in explainers if (told := explain(scene, k))), None)
-
-
-def out_axes(scene: Scene) -> Told:
-    """Explains a batch stage that failed where a level puts its results back."""
-    program, nest = scene.program, scene.nest
-    if scene.stage != "batch" or program is None or nest is None or nest.error is None or not nest.outputs:
-        return None
-    k = min(nest.outputs) - 1  # the innermost level that did not return
-    if told := _not_shared(scene, k):
-        return told
-    result = nest.outputs[k + 1]
-    flat, _ = jax.tree_util.tree_flatten_with_path(result)
-    shapes = ", ".join(f"{output_path(path)} {shape(aval)}" for path, aval in flat[:MOST_NAMED])
-    most = max((aval.ndim for _, aval in flat), default=0)
-    return (
-        f"{_level_title(program, k)}: out_axes={program.levels[k].text.out_axes} does not fit what "
-        f"{program.name} returns for one example of it: {shapes}. The new axis can stand at 0 to {most} "
-        "(the rank of that output is its last place), -1 means last, and None is only for an output that "
-        "is the same for every example; a tree must have the containers of the result.",
-        Blame(levels=(k,), paths=tuple(output_path(path) for path, _ in flat)),
+    explainers: tuple[Callable[[Scene, int], Told | None], ...] = (
+        specs.unfit_setting,
+        specs.unfit_spec,
+        _no_such_axis,
+        _unequal_sizes,
+        _nothing_mapped,
     )
+    return next((told for explain in explainers if (told := explain(scene, k)) is not None), None)
 
 
-def _not_shared(scene: Scene, k: int) -> Told:
-    """Explains outputs whose out_axes is None though they are mapped: by what they became so."""
-    program, nest = _known(scene)
-    report = scene.report
-    if report is None:
-        return None
-    flat, tree = jax.tree_util.tree_flatten_with_path(nest.outputs[k + 1])
-    try:
-        asked = internals.flatten_axes("vmap out_axes", tree, program.levels[k].out_axes)
-    except ValueError:  # it does not fit the outputs at all
-        return None
-    asked_none = zip(flat, asked, strict=True)
-    shared = {output_path(path): shape(aval) for (path, aval), axis in asked_none if axis is None}
-    ways = {path: steps for path in shared if (steps := why.path_of_output(report, path, k))}
-    if not ways:
-        return None
-    listed = ", ".join(f"{path} {shared[path]}" for path in list(ways)[:MOST_NAMED])
-    said = [why.sentence(report, steps, k) for steps in ways.values()]
-    left = len(said) - MOST_TOLD
-    more = f" And {left} more outputs." if left > 0 else ""
-    leaves = tuple(dict.fromkeys(steps[-1].path for steps in ways.values() if steps[-1].path))
-    names = {operand.path: operand.argument for operand in program.operands}
-    most = max(aval.ndim for path, aval in flat if output_path(path) in ways)
-    share = f", or let every example share {', '.join(leaves)} (None in in_axes)" if leaves else ""
-    return (
-        f"{_level_title(program, k)}: out_axes={program.levels[k].text.out_axes} says None, one value for "
-        f"all examples, of {listed}, but every example has its own. "
-        f"{' '.join(said[:MOST_TOLD])}{more} Give it an axis, 0 to {most}{share}.",
-        Blame(tuple(dict.fromkeys(names[leaf] for leaf in leaves)), (*ways, *leaves), (k,)),
-    )
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A leaf and the axis that a level's in_axes gives it; `here` is None for what is no array."""
+
+    operand: Operand
+    here: Handed | None
+    axis: Any
+
+    @property
+    def mapped(self) -> int | None:
+        """The axis, where it is one."""
+        fits = self.here is not None and type(self.axis) is int and self.here.has(self.axis)
+        return self.axis if fits else None
+
+    @property
+    def size(self) -> int | None:
+        """How many examples this leaf brings."""
+        return None if self.here is None or self.mapped is None else self.here.shape[self.mapped]
 
 
-def _level_title(program: Program, k: int) -> str:
-    depth = "" if len(program.levels) == 1 else f" (level {k}, counted from outside)"
-    return f"vmap over {program.levels[k].name}{depth}"
-
-
-def _unfit_setting(scene: Scene, k: int) -> Told:
-    """Explains an out_axes, axis_size or axis_name that is none, whatever the arguments are."""
-    program, _ = _known(scene)
-    level = program.levels[k]
-    if any(type(axis) is not int for axis in jax.tree.leaves(level.out_axes)):
-        what = f"out_axes={level.text.out_axes} must be an int, None, or a tree of them"
-    elif level.axis_size is not None and type(level.axis_size) is not int:
-        what = (
-            f"axis_size={level.text.axis_size} must be a whole number, not {type(level.axis_size).__name__}"
-        )
-    elif not isinstance(level.axis_name, Hashable):
-        what = f"axis_name={level.text.axis_name} must be a name, such as {level.name!r}"
-    else:
-        return None
-    return f"{_level_title(program, k)}: {what}.", Blame(levels=(k,))
-
-
-def _unfit_spec(scene: Scene, k: int) -> Told:
-    program, _ = _known(scene)
-    level = program.levels[k]
-    if axes.fits(program, level):
-        return None
-    takes = [a.name for a in program.arguments if not a.keyword]
-    said = f"{_level_title(program, k)}: in_axes={level.text.in_axes} does not fit the arguments "
-    said += f"({', '.join(takes) or 'none'}). "
-    if isinstance(level.in_axes, bool) or not isinstance(level.in_axes, (int, tuple, list, type(None))):
-        said += "It must be an int, None, or a tuple with one entry per positional argument"
-        said += f": try ({level.text.in_axes},)." if len(takes) == 1 else "."
-    elif isinstance(level.in_axes, (tuple, list)) and len(level.in_axes) != len(takes):
-        said += f"It has {len(level.in_axes)} entries, but {len(takes)} positional arguments are passed: "
-        said += "one entry for each, an int to map or None to share."
-    else:
-        said += _unlike_containers(program, level.in_axes)
-    return said, Blame(arguments=tuple(takes), levels=(k,))
-
-
-def _unlike_containers(program: Program, in_axes: Any) -> str:
-    """Names the arguments whose entry is another container than they are: a list for a tuple."""
-    args, _ = jax.tree.unflatten(program.tree, [0] * len(program.operands))
-    names = [argument.name for argument in program.arguments if not argument.keyword]
-    pairs = zip(names, args, in_axes if isinstance(in_axes, (tuple, list)) else [], strict=False)
-    unlike = [
-        f"{name} is a {type(arg).__name__}, its entry a {type(entry).__name__}"
-        for name, arg, entry in pairs
-        if type(entry) is not type(arg) and entry is not None and not isinstance(entry, int)
-    ]
-    said = (
-        "Each entry must be an int, None, or a tree of the same containers, keys and lengths as its argument"
-    )
-    return f"{said}: {'; '.join(unlike)}." if unlike else f"{said}."
-
-
-def _known(scene: Scene) -> tuple[Program, Nest]:
-    if scene.program is None or scene.nest is None:
-        raise TypeError("explaining axes needs a traced nest")
-    return scene.program, scene.nest
-
-
-def _leaves(scene: Scene, k: int) -> Iterable[tuple[Any, Any, int | None]]:
-    """Lists (operand, aval at level k, axis) of every leaf, static values with aval None."""
-    program, nest = _known(scene)
-    avals = dict(zip(axes.array_operands(program), nest.avals[k], strict=True))
+def _leaves(scene: Scene, k: int) -> list[_Asked]:
+    program, _ = known(scene)
+    here = handed_leaves(program, k)
     flat = axes.leaf_axes(program, program.levels[k])
-    return [
-        (operand, avals.get(n), axis)
-        for n, (operand, axis) in enumerate(zip(program.operands, flat, strict=True))
-    ]
+    pairs = zip(program.operands, flat, strict=True)
+    return [_Asked(operand, here.get(n), axis) for n, (operand, axis) in enumerate(pairs)]
 
 
-def _no_such_axis(scene: Scene, k: int) -> Told:
-    program, _ = _known(scene)
-    lines, paths = [], []
-    for operand, aval, axis in _leaves(scene, k):
-        if axis is None:
-            continue
-        if aval is None:
-            lines.append(_static_mapped(program, operand))
-        elif not isinstance(axis, int) or isinstance(axis, bool):
-            lines.append(f"{operand.path}: {axis!r} is not an axis; write an int or None.")
-        elif not -aval.ndim <= axis < aval.ndim:
-            lines.append(f"{operand.path} is {shape(aval)} here, so it has no axis {axis}: {_legal(aval)}.")
-        else:
-            continue
-        paths.append(operand)
-    if not lines:
+def _no_such_axis(scene: Scene, k: int) -> Told | None:
+    """Explains leaves that do not have the axis they are to be mapped over."""
+    program, _ = known(scene)
+    leaves = _leaves(scene, k)
+    wrong = [leaf for leaf in leaves if leaf.axis is not None and leaf.mapped is None]
+    if not wrong:
         return None
-    outside = [program.levels[n].name for n in range(k)]
-    inside = f"Inside vmap over {' and '.join(outside)}: " if outside else ""
-    said = f"{_level_title(program, k)}: {inside}" + " ".join(lines[:MOST_NAMED])
-    return said, _blame(paths, k)
+    kinds, lines = zip(*(_missing(program, leaf, leaves, k) for leaf in wrong), strict=True)
+    bundle = _bundle(program, leaves, wrong)
+    if bundle is not None:
+        kinds, lines = ("list_of_items",), (bundle,)
+    said = f"{level_title(program, k)}: {inside(program, k)}{capped(list(dict.fromkeys(lines)), joint=' ')}"
+    notes = {id(leaf): _note(leaf) for leaf in wrong}
+    said += _default_inside(program, k, wrong)
+    return Told(said, of_operands([leaf.operand for leaf in wrong], k), kinds[0], _mismatch(leaves, k, notes))
 
 
-def _static_mapped(program: Program, operand: Any) -> str:
-    said = f"{operand.path} is the Python value {str(operand.value)[:40]} and has no axis to map: "
-    if isinstance(operand.value, np.ndarray):
-        said = f"{operand.path} is a NumPy array of {operand.value.dtype}, so JAX cannot map it: "
-    if any(argument.keyword and argument.name == operand.argument for argument in program.arguments):
-        return said + (
-            "jax.vmap maps every keyword argument over axis 0. Pass it by position with None, "
-            f"or bind it first: partial({program.name}, {operand.argument}=...)."
+def _missing(program: Program, leaf: _Asked, leaves: list[_Asked], k: int) -> tuple[str, str]:
+    """Returns the kind and the sentence of one leaf without its axis."""
+    operand, here, axis = leaf.operand, leaf.here, leaf.axis
+    if here is None:
+        return bundles.static_mapped(program, operand)
+    if type(axis) is not int:
+        what = "True and False are no axes" if isinstance(axis, bool) else "it must be a whole number"
+        return "bool_axis" if isinstance(axis, bool) else "in_axes_value", (
+            f"{operand.path}: {axis!r} is not an axis ({what}); write 0, 1, ... or None."
         )
-    return said + "set it to None."
+    if here.shape == ():
+        return _scalar(program, leaf, leaves, k)
+    said = f"{operand.path} is {here.type} here, so it has no axis {axis}: write {_legal(here)}."
+    return "no_such_axis", said + _where_it_is(program, here, axis)
 
 
-def _legal(aval: Any) -> str:
-    if aval.ndim == 0:
-        return "a scalar can only be shared, None"
-    return (
-        f"0 to {aval.ndim - 1}, {-aval.ndim} to -1, or None to share it"
-        if aval.ndim > 1
-        else "0, -1, or None"
+def _legal(here: Handed) -> str:
+    ndim = len(here.shape)
+    if ndim == 1:
+        return "0, -1, or None to share it"
+    return f"0 to {ndim - 1}, {-ndim} to -1, or None to share it"
+
+
+def _where_it_is(program: Program, here: Handed, axis: int) -> str:
+    """Says which axis here is the one that the number names in the whole array."""
+    if here.type == here.full_type:
+        return ""
+    gone = ", ".join(
+        f"{program.levels[level].name} takes axis {n}"
+        for n, level in enumerate(here.taken)
+        if level is not None
+    )
+    said = f" {here.path} is {here.full_type} in full ({gone})"
+    whole = axis % len(here.full) if -len(here.full) <= axis < len(here.full) else None
+    if whole is None:
+        return f"{said}."
+    if whole in here.left:
+        return f"{said}; axis {axis} of that is axis {here.left.index(whole)} here."
+    return f"{said}."
+
+
+def _scalar(program: Program, leaf: _Asked, leaves: list[_Asked], k: int) -> tuple[str, str]:
+    """Says why a scalar cannot be mapped: it is one, a level outside took its axes, or it is one key."""
+    here = leaf.here
+    if here is None:
+        raise TypeError("a scalar here is an array leaf")
+    path = here.path
+    if here.full != ():
+        return "no_such_axis", (
+            f"{path} is a scalar here, {here.type}, so it has no axis {leaf.axis}: it can only be shared, "
+            "None." + _where_it_is(program, here, leaf.axis)
+        )
+    count = next((other.size for other in leaves if other.size is not None), None)
+    if here.dtype.startswith("key"):
+        n = "n" if count is None else str(count)
+        return "key_not_split", (
+            f"{path} is one random key, {here.type}, so it has no axis to map. Give every example a key of "
+            "its "
+            f"own, jax.random.split({path}, {n}); None would give all of them the same numbers."
+        )
+    return "scalar_mapped", (
+        f"{path} is a scalar, {here.type}, so it has no axis {leaf.axis}: it can only be shared, None in "
+        "in_axes."
     )
 
 
-def handed(program: Program, nest: Nest) -> str:
-    """Lists the array leaves that reach the innermost call: "x f32[2], y f32[2]"."""
-    operands = (program.operands[position] for position in axes.array_operands(program))
-    pairs = zip(operands, nest.avals[-1], strict=True)
-    listed = [f"{operand.path} {shape(aval)}" for operand, aval in pairs]
-    return ", ".join(listed[:MOST_NAMED]) or "nothing"
+def _default_inside(program: Program, k: int, wrong: list[_Asked]) -> str:
+    """Says that an inner level has in_axes of its own, where one number stands for all of its arguments."""
+    if k == 0 or program.levels[k].in_axes != 0 or isinstance(program.levels[k - 1].in_axes, int):
+        return ""
+    outer, own = program.levels[k - 1], program.levels[k]
+    return (
+        f" The in_axes={outer.text.in_axes} of vmap over {outer.name} count for that level only; vmap over "
+        f"{own.name} inside has in_axes=0 (the default), for every argument. Give it in_axes of its own."
+    )
 
 
-def shape(aval: Any) -> str:
-    """Returns the short name of a type: f32[3,2]."""
-    return f"{short_dtype(dtype_name(aval.dtype))}[{','.join(map(str, aval.shape))}]"
+def _note(leaf: _Asked) -> str:
+    if leaf.here is not None and leaf.here.shape == ():
+        return "a scalar"
+    return f"has no axis {leaf.axis}"
 
 
-def _blame(operands: list[Any], k: int) -> Blame:
-    names = tuple(dict.fromkeys(operand.argument for operand in operands))
-    return Blame(arguments=names, paths=tuple(operand.path for operand in operands), levels=(k,))
+def _mismatch(
+    leaves: list[_Asked], k: int, notes: dict[int, str], odd: frozenset[int] = frozenset()
+) -> Mismatch:
+    """Returns all array leaves as lanes; `notes` and `odd` are by the id of a leaf."""
+    lanes = []
+    for leaf in leaves:
+        if leaf.here is not None:
+            bad = [leaf.mapped % len(leaf.here.shape)] if leaf.mapped is not None and id(leaf) in odd else []
+            lanes.append(leaf.here.lane(leaf.mapped, bad, notes.get(id(leaf), "")))
+    return Mismatch(tuple(lanes), level=k)
 
 
-def _unequal_sizes(scene: Scene, k: int) -> Told:
-    program, _ = _known(scene)
-    sizes: dict[int, list[str]] = {}
-    operands = []
-    for operand, aval, axis in _leaves(scene, k):
-        if axis is not None and aval is not None:
-            sizes.setdefault(aval.shape[axis], []).append(f"{operand.path} {shape(aval)} axis {axis}")
-            operands.append(operand)
+def _unequal_sizes(scene: Scene, k: int) -> Told | None:
+    """Explains mapped axes of more than one size; those fewer in number are the odd ones."""
+    program, _ = known(scene)
+    leaves = _leaves(scene, k)
+    groups: dict[int, list[_Asked]] = {}
+    for leaf in leaves:
+        if leaf.size is not None:
+            groups.setdefault(leaf.size, []).append(leaf)
     given = program.levels[k].axis_size
-    if isinstance(given, int):
-        sizes.setdefault(given, []).append("axis_size")
-    if len(sizes) < 2:
+    given = given if isinstance(given, int) else None
+    if len(groups.keys() | ({given} - {None})) < 2:
         return None
-    groups = "; ".join(f"{size}: {', '.join(names[:MOST_NAMED])}" for size, names in sizes.items())
-    return (
-        f"{_level_title(program, k)}: one call takes one index of every mapped axis, so all must have "
-        f"one size, but they have {groups}. Map another axis, or set None for what every example shares"
-        f"{' (for all pairs, use two levels)' if len(sizes) == 2 else ''}.",
-        _blame(operands, k),
+    common = given if given is not None else _majority(groups)
+    odd = [leaf for size, group in groups.items() if size != common for leaf in group]
+    mapped = [leaf for group in groups.values() for leaf in group]
+    bundle = _bundle(program, leaves, mapped)
+    kind = "list_of_items" if bundle else "unequal_sizes"
+    cure = bundle or _cure(program, groups, odd, common, k)
+    said = (
+        f"{level_title(program, k)}: one call takes one index of every mapped axis, so all must have one "
+        "size, "
+        f"but {inside(program, k).lower()}{_grouped(groups, given)}. {cure}"
+    )
+    notes = {id(leaf): f"{leaf.size} examples" for leaf in odd}
+    blamed = odd if common is not None else mapped
+    conflicts = frozenset(map(id, blamed))
+    return Told(
+        said, of_operands([leaf.operand for leaf in blamed], k), kind, _mismatch(leaves, k, notes, conflicts)
     )
 
 
-def _nothing_mapped(scene: Scene, k: int) -> Told:
-    program, _ = _known(scene)
-    if any(axis is not None for _, _, axis in _leaves(scene, k)):
+def _bundle(program: Program, leaves: list[_Asked], wrong: list[_Asked]) -> str | None:
+    """Explains a list of examples that JAX does not take for one, if the others have as many examples."""
+    for argument in dict.fromkeys(leaf.operand.argument for leaf in wrong):
+        own = [leaf.operand for leaf in wrong if leaf.operand.argument == argument]
+        sizes = {leaf.size for leaf in leaves if leaf.operand.argument != argument} - {None}
+        said = bundles.of_items(program, own, next(iter(sizes), None)) if len(sizes) < 2 else None
+        if said is not None:
+            return said
+    return None
+
+
+def _majority(groups: dict[int, list[_Asked]]) -> int | None:
+    """Returns the size that most arguments have; None where two sizes are equally frequent."""
+    counts = sorted(
+        (
+            (len({leaf.operand.argument for leaf in group}), len(group), size)
+            for size, group in groups.items()
+        ),
+        reverse=True,
+    )
+    return counts[0][2] if counts[0][:2] != counts[1][:2] else None
+
+
+def _grouped(groups: dict[int, list[_Asked]], given: int | None) -> str:
+    """Lists the sizes: "x and y have 5 examples (axis 0 of f32[5,2], axis 0 of f32[5]), m has 3 (...)"."""
+    said = [] if given is None else [f"axis_size={given} asks for {given}"]
+    biggest_first = sorted(groups.items(), key=lambda item: -len(item[1]))
+    for n, (size, group) in enumerate(biggest_first):
+        names = [leaf.operand.path for leaf in group]
+        shown = names if len(names) <= 6 else [*names[:5], f"{len(names) - 5} more"]
+        places = dict.fromkeys(f"axis {leaf.axis} of {leaf.here.type}" for leaf in group if leaf.here)
+        examples = (" example" if size == 1 else " examples") if n == 0 else ""
+        verb = "has" if len(group) == 1 else "have"
+        said.append(f"{listed(shown)} {verb} {size}{examples} ({capped(list(places), 4)})")
+    return listed(said, "but")
+
+
+def _cure(
+    program: Program, groups: dict[int, list[_Asked]], odd: list[_Asked], common: int | None, k: int
+) -> str:
+    """Says what to do: another axis of the odd leaf, None, or two levels for all pairs."""
+    for leaf in odd:
+        if (legacy := _legacy_key(leaf, common)) is not None:
+            return legacy
+    leaf = odd[0]
+    several = len({leaf.operand.argument for leaf in odd}) > 1
+    if common is None or several:
+        pairs = (
+            " For all pairs, use two levels: (0, None) outside and (None, 0) inside."
+            if len(groups) == 2 and all(len(group) == 1 for group in groups.values())
+            else ""
+        )
+        fitting = [
+            f"axis {n} of {one.operand.path} has size {size}"
+            for one in (leaf for group in groups.values() for leaf in group)
+            for n, size in enumerate(one.here.shape if one.here else ())
+            if size in groups and size != one.size
+        ]
+        where = f" ({capped(fitting, 3, '; ')})" if fitting else ""
+        return f"Map axes of one size{where}, or set None for what every example shares.{pairs}"
+    sizes = leaf.here.shape if leaf.here else ()
+    axis = next((n for n, size in enumerate(sizes) if size == common), None)
+    path = leaf.operand.path
+    if axis is not None:
+        return f"Axis {axis} of {path} has size {common}: map that, or set {path} to None to share it."
+    return f"No axis of {path} has size {common}: set it to None to share it, or pass as many as the others."
+
+
+def _legacy_key(leaf: _Asked, common: int | None) -> str | None:
+    """Explains the two words of an old-style random key that are taken for examples."""
+    here = leaf.here
+    if here is None or here.dtype != "uint32" or leaf.size != 2 or not here.shape or here.shape[-1] != 2:
         return None
+    n = "n" if common is None else str(common)
+    if len(here.shape) == 1:
+        return (
+            f"{here.path} looks like one old-style random key: its 2 entries are one key, not 2 examples. "
+            f"Give every example its own: jax.random.split({here.path}, {n}), mapped over axis 0."
+        )
     return (
-        f"{_level_title(program, k)}: every argument is None, so nothing says how many examples there are. "
+        f"{here.path} looks like {here.shape[0]} old-style random keys of 2 words each, and this maps the "
+        "words. "
+        "Map axis 0, one key per example."
+    )
+
+
+def _nothing_mapped(scene: Scene, k: int) -> Told | None:
+    """Explains a level that maps nothing: how many examples there are is not said."""
+    program, _ = known(scene)
+    leaves = _leaves(scene, k)
+    if any(leaf.axis is not None for leaf in leaves) or isinstance(program.levels[k].axis_size, int):
+        return None
+    what = "every argument is None" if leaves else "the arguments have no leaves"
+    return Told(
+        f"{level_title(program, k)}: {what}, so nothing says how many examples there are. "
         "Map at least one axis, or set axis_size.",
         Blame(levels=(k,)),
+        "nothing_mapped",
+        _mismatch(leaves, k, {}),
     )

@@ -56,7 +56,9 @@ def failure(error: BaseException, sources: Sources, stage: Stage) -> Failure | N
     if made is None:
         return None
     place, span = callers(made.outer, sources)
-    written = None if place is None else Written.of(place)
+    if place is None:  # a level that the request states: its own explanation names it
+        return None
+    written = Written.of(place)
     explained = _said(made, None if written is None else written.call)
     if explained is None:
         return None

@@ -8,6 +8,7 @@ frame that stands in one of the user's texts is the one that counts; those furth
 
 from __future__ import annotations
 
+import ast
 import linecache
 import os
 import sysconfig
@@ -37,6 +38,24 @@ class Trail:
     def span(self) -> Span | None:
         """Returns the expression that made the equation; None when no text of the user's did."""
         return self.calls[0] if self.calls else None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an error came from: the frame, its expression, and the whole text that this stands in."""
+
+    frame: types.FrameType
+    span: Span
+    whole: str
+
+    def span_of(self, node: ast.AST) -> Span:
+        """Returns where a node of the text's syntax tree stands."""
+        lines = self.whole.splitlines()
+        line, end = getattr(node, "lineno", 1), getattr(node, "end_lineno", 1)
+        column = _characters(lines, line, getattr(node, "col_offset", 0))
+        return Span(
+            line, column, end, _characters(lines, end, getattr(node, "end_col_offset", 0)), self.span.source
+        )
 
 
 class Sources:
@@ -88,6 +107,18 @@ class Sources:
         for frame in _frames(error):
             if self._has(frame.tb_frame.f_code.co_filename):
                 found = self._span(frame.tb_frame.f_code, frame.tb_lasti) or found
+        return found
+
+    def place_of_error(self, error: BaseException) -> Place | None:
+        """Returns the innermost place in the user's texts that an error passed through."""
+        found = None
+        for traceback in _frames(error):
+            frame = traceback.tb_frame
+            span = (
+                self._span(frame.f_code, traceback.tb_lasti) if self._has(frame.f_code.co_filename) else None
+            )
+            if span is not None:
+                found = Place(frame, span, "\n".join(self._lines[span.source]))
         return found
 
     def raised(self, error: BaseException) -> bool:

@@ -28,14 +28,18 @@ class Nest:
     """A nest of N levels as far as its trace got; `error` is what ended it early.
 
     `avals[k]` are the array leaves that level k is handed, `avals[N]` those of one example.
-    `outputs[k]` is the result tree of level k, `outputs[N]` that of one example.
+    `outputs[k]` is the result tree of level k, `outputs[N]` that of one example. Of a function that
+    failed, `partial` holds the equations that it made before.
     """
 
     traced: tuple[int, ...]  # positions of the operands that are inputs of the jaxprs
     kept: tuple[int, ...]  # positions of arrays kept concrete, because the function needs their values
     avals: list[Avals] = field(default_factory=list)
     outputs: dict[int, Any] = field(default_factory=dict)
-    returned: bool = False  # the function came back from its call on one example
+    entered: bool = False  # the function was called for one example
+    returned: bool = False  # it came back from that call
+    result: Any = None  # what it came back with, where that is not made of arrays
+    partial: Instrumented | None = None  # the equations up to the failing one, without results
     source: Instrumented | None = None  # the per-example program; None while it was not traced
     jaxpr: ClosedJaxpr | None = None  # the whole nest, probes inside; None when a level failed
     error: Exception | None = None
@@ -79,19 +83,49 @@ def _example(program: Program, nest: Nest, leaves: list[Any]) -> Any:
     """Traces the function on the shapes of one example, then runs the jaxpr, probed, on the tracers."""
     here = [leaves[position] for position in nest.traced]
 
+    failed: list[Exception] = []
+
     def fun(*example: Any) -> Any:
         args, kwargs = axes.rebuild(program, nest.traced, example, others(program, nest))
-        result = program.function(*args, **kwargs)
+        nest.entered = True
+        try:
+            result = program.function(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001  (raised again below, when what was traced before is kept)
+            failed.append(error)
+            return ()
         nest.returned = True
+        if not _made_of_arrays(result):
+            nest.result = result
+            failed.append(TypeError("the result of the function is not made of arrays"))
+            return ()
         return result
 
     # apart: the function of a later run must not find what was traced here, tags and probes inside
     with internals.as_if_unnamed(), internals.apart(program.context), nest.capture.following():
         jaxpr, result = jax.make_jaxpr(fun, return_shape=True)(*map(internals.aval, here))
+    if failed:
+        nest.partial = internals.instrument(jaxpr, nest.capture.bodies)
+        raise failed[0]
     nest.outputs[len(program.levels)] = result
     nest.source = internals.instrument(jaxpr, nest.capture.bodies)
     out = internals.evaluate(nest.source.closed, here)
     return jax.tree.unflatten(jax.tree.structure(result), out)
+
+
+def _made_of_arrays(result: Any) -> bool:
+    try:
+        jax.tree.map(jax.typeof, result)
+    except TypeError:
+        return False
+    return True
+
+
+def up_to_failure(program: Program, nest: Nest) -> Nest | None:
+    """Returns the nest of a function that failed as if it had ended there, without results."""
+    if nest.partial is None:
+        return None
+    outputs = {len(program.levels): ()}
+    return replace(nest, source=nest.partial, outputs=outputs, jaxpr=None)
 
 
 def others(program: Program, nest: Nest) -> list[Any]:

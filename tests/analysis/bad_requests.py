@@ -108,14 +108,14 @@ CASES = (
         Request(DIST, "dist", XY, (Vmap("(0, 0)"),)),
         "trace",
         "ValueError",
-        ("3: X f32[3,2] axis 0", "4: Y f32[4,2] axis 0"),
+        ("X has 3 examples (axis 0 of f32[3,2])", "Y has 4 (axis 0 of f32[4,2])", "For all pairs"),
     ),
     Case(
         "axis_size differs",
         one("def f(x): return x", axis_size="5"),
         "trace",
         "ValueError",
-        ("4: x f32[4] axis 0", "5: axis_size"),
+        ("axis_size=5 asks for 5 but x has 4", "axis 0 of f32[4]"),
         since=(0, 10),
     ),
     Case(
@@ -137,7 +137,7 @@ CASES = (
         Request(DIST, "dist", XY, (Vmap("(0,)"),)),
         "trace",
         "ValueError",
-        ("It has 1 entries, but 2 positional arguments", "(X, Y)"),
+        ("It has 1 entry, but 2 positional arguments", "(X, Y)", "Add one for Y"),
     ),
     Case(
         "number mapped",
@@ -224,7 +224,7 @@ CASES = (
         Request(DIST, "dist", XY, (Vmap("(0, None)"), Vmap("(None, 0)", out_axes="1"))),
         "batch",
         "ValueError",
-        ("vmap over j", "out_axes=1", "out f32[]"),
+        ("vmap over j", "out_axes=1", "out is f32[] for one example", "only stand at 0, not at 1"),
     ),
     Case(
         "out_axes that is no axis",

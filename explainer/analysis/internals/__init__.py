@@ -9,15 +9,16 @@
     probes      tags and probes inside jaxprs, and how they are read back
     jaxprs      the bodies of an equation, the frames that made it, running a jaxpr
     vmap_frames the calls of jax.vmap that an error passed through
+    tracers     the variable that a tracer stands for, and what it is made from
     wires       how values go through an equation and its bodies
     printing    jaxprs as JAX prints them, tagged line by line
     changes     the parameters in which two equations differ
 
 Relies on, in every version of JAX supported: `batching.batch` and what `vmap_f` calls its
 variables, `DebugInfo`, `fancy_primitive_batchers`, `dce_rules`, `new_jaxpr_eqn`, `Jaxpr.replace`,
-`JaxprEqn.replace`, `Traced._consts`, name stacks surviving `eval_jaxpr`, the axis environment
-(`trace_ctx`, `AxisEnv`, `eval_context`), `_cached_shard_map`, `shard_map_p`, `FlatTree`, and the
-pretty-printer's `JaxprPpContext`.
+`JaxprEqn.replace`, `DynamicJaxprTracer.parent`, `JaxprStackFrame`, `Traced._consts`, name stacks
+surviving `eval_jaxpr`, the axis environment (`trace_ctx`, `AxisEnv`, `eval_context`),
+`_cached_shard_map`, `shard_map_p`, `FlatTree`, and the pretty-printer's `JaxprPpContext`.
 `tests/analysis` fails when one of these changes.
 """
 
@@ -72,6 +73,9 @@ from explainer.analysis.internals.spreads import on_each_device as on_each_devic
 from explainer.analysis.internals.stack import Entered as Entered
 from explainer.analysis.internals.stack import Piece as Piece
 from explainer.analysis.internals.stack import Stack as Stack
+from explainer.analysis.internals.tracers import Root as Root
+from explainer.analysis.internals.tracers import roots as roots
+from explainer.analysis.internals.tracers import variable as variable
 from explainer.analysis.internals.vmap_frames import Made as Made
 from explainer.analysis.internals.vmap_frames import Mapped as Mapped
 from explainer.analysis.internals.vmap_frames import Place as Place

@@ -1,0 +1,250 @@
+"""Operands: the parts of the user's expression that failed, with their types and where they come from.
+
+    traceback, partial jaxpr ──▶ site ──▶ Site: the expression, its operands ──▶ conflicts, concrete
+
+No code of the user's runs for it. A part is a name in the failing frame, an attribute or item that can
+be read without a call, or an expression whose equation was traced before the failure.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from explainer.analysis import internals
+from explainer.analysis.scene import Handed, Scene, handed_leaves, type_name
+from explainer.analysis.spans import Place
+from explainer.analysis.values import dtype_name
+from explainer.report import Span
+
+_MISSING = object()
+_LONGEST = 48  # characters of an expression that is named in a sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """One part of an expression. `leaves` are the array inputs of the mapped function it is made from.
+
+    `whole`: it is one of them as it is. `roots` are inputs of a function traced inside: by jit, scan, ...
+    `closed`: nothing that was traced is in it.
+    """
+
+    text: str
+    span: Span
+    dtype: str
+    shape: tuple[int, ...]
+    traced: bool = False
+    leaves: tuple[Handed, ...] = ()
+    whole: bool = False
+    roots: tuple[internals.Root, ...] = ()
+
+    @property
+    def type(self) -> str:
+        return type_name(self.dtype, self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where the user's code failed: the expression `node`, under `parents`, innermost first."""
+
+    scene: Scene
+    place: Place
+    node: ast.expr
+    parents: tuple[ast.AST, ...]
+
+    @property
+    def text(self) -> str:
+        return self.text_of(self.node)
+
+    @property
+    def span(self) -> Span:
+        return self.place.span_of(self.node)
+
+    def text_of(self, node: ast.AST, longest: int = _LONGEST) -> str:
+        """Returns the text of a part on one line, cut where it is long."""
+        text = self.scene.sources.text(self.place.span_of(node))
+        return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+    def operand(self, node: ast.expr) -> Operand | None:
+        """Describes a part that is an array; None for anything else, and where it is not known."""
+        value = self.value(node)
+        if value is _MISSING:
+            return self._traced_before(node)
+        return self._of_value(node, value)
+
+    def value(self, node: ast.expr) -> Any:
+        """Returns what a part is, where that can be read without running any code; else `_MISSING`."""
+        if isinstance(node, ast.Constant):
+            return node.value
+        if isinstance(node, ast.Name):
+            frame = self.place.frame
+            scopes = (frame.f_locals, frame.f_globals, vars(builtins))
+            return next((scope[node.id] for scope in scopes if node.id in scope), _MISSING)
+        if isinstance(node, ast.Attribute):
+            return _attribute(self.value(node.value), node.attr)
+        if isinstance(node, ast.Subscript):
+            return _item(self.value(node.value), self.value(node.slice))
+        return self._built(node)
+
+    def _built(self, node: ast.expr) -> Any:
+        """Returns what a negative number, a tuple or a list is, as `value` does."""
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            inner = self.value(node.operand)
+            return -inner if type(inner) in (int, float) else _MISSING
+        if isinstance(node, (ast.Tuple, ast.List)):
+            items = [self.value(item) for item in node.elts]
+            return _MISSING if any(item is _MISSING for item in items) else tuple(items)
+        return _MISSING
+
+    def known(self, node: ast.expr) -> bool:
+        """Tells whether `value` knows a part."""
+        return self.value(node) is not _MISSING
+
+    def _of_value(self, node: ast.expr, value: Any) -> Operand | None:
+        if isinstance(value, (bool, int, float, complex)):
+            return Operand(self.text_of(node), self.place.span_of(node), type(value).__name__, ())
+        if not isinstance(value, (jax.Array, np.ndarray, np.generic)):
+            return None
+        shape = tuple(value.shape)
+        span = self.place.span_of(node)
+        described = Operand(self.text_of(node), span, dtype_name(value.dtype), shape)
+        if not internals.is_tracer(value):
+            return described
+        return self._made_from(described, internals.variable(value), tuple(internals.roots(value)))
+
+    def _traced_before(self, node: ast.expr) -> Operand | None:
+        """Describes an expression by the last equation that was made for it."""
+        equations = self._equations()
+        span = self.place.span_of(node)
+        for eqn in reversed(equations):
+            if eqn.outvars and self.scene.sources.of_equation(eqn).span == span:
+                var = eqn.outvars[0]
+                if not hasattr(var.aval, "shape"):
+                    return None
+                aval = internals.aval_of(var)
+                described = Operand(self.text_of(node), span, dtype_name(aval.dtype), tuple(aval.shape))
+                return self._made_from(described, var, ())
+        return None
+
+    def _equations(self) -> list[Any]:
+        nest = self.scene.nest
+        if nest is None or nest.partial is None:
+            return []
+        return [eqn for eqn in nest.partial.closed.jaxpr.eqns if eqn.primitive is not internals.probe_p]
+
+    def _made_from(self, operand: Operand, var: Any, roots: tuple[internals.Root, ...]) -> Operand:
+        """Adds the inputs that a traced value is made from."""
+        program, nest = self.scene.program, self.scene.nest
+        if program is None or nest is None or nest.partial is None:
+            return _with(operand, (), False, roots)
+        inputs = nest.partial.closed.jaxpr.invars
+        starts = [var, *(root.variable for root in roots)]
+        positions = sorted(set(_inputs_behind(starts, inputs, self._equations())))
+        here = handed_leaves(program, len(program.levels))
+        leaves = tuple(here[nest.traced[n]] for n in positions)
+        own = {id(one) for one in inputs} | {id(out) for eqn in self._equations() for out in eqn.outvars}
+        others = tuple(root for root in roots if id(root.variable) not in own)
+        return _with(operand, leaves, any(var is one for one in inputs), others)
+
+
+def site(scene: Scene) -> Site | None:
+    """Returns where the user's code failed, with the frame it failed in; None where that is not known."""
+    nest = scene.nest
+    errors = [scene.error]
+    if nest is not None and nest.error is not None and type(nest.error) is type(scene.error):
+        errors.insert(0, nest.error)  # its tracers stand for variables of the partial jaxpr
+    for error in errors:
+        place = scene.sources.place_of_error(error)
+        tree = None if place is None else _parsed(place.whole)
+        if place is None or tree is None:
+            continue
+        found = _find(tree, place)
+        if found is not None:
+            return Site(scene, place, *found)
+    return None
+
+
+def _parsed(text: str) -> ast.Module | None:
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError):  # a cell with magics: nothing is known of its expressions
+        return None
+
+
+def _find(tree: ast.Module, place: Place) -> tuple[ast.expr, tuple[ast.AST, ...]] | None:
+    """Returns the expression at a place, and the nodes around it, innermost first."""
+    for node, parents in _walk(tree, ()):
+        if isinstance(node, (ast.expr, ast.stmt)) and place.span_of(node) == place.span:
+            if isinstance(node, ast.AugAssign):  # x += y is told as x + y
+                left = ast.copy_location(_loaded(node.target), node.target)
+                return ast.copy_location(ast.BinOp(left, node.op, node.value), node), (node, *parents)
+            if isinstance(node, (ast.If, ast.While, ast.Assert)):
+                return node.test, (node, *parents)
+            if isinstance(node, ast.expr):
+                return node, parents
+    return None
+
+
+def _loaded(target: ast.expr) -> ast.expr:
+    return ast.Name(target.id, ast.Load()) if isinstance(target, ast.Name) else target
+
+
+def _walk(node: ast.AST, parents: tuple[ast.AST, ...]) -> Iterator[tuple[ast.AST, tuple[ast.AST, ...]]]:
+    yield node, parents
+    for child in ast.iter_child_nodes(node):
+        yield from _walk(child, (node, *parents))
+
+
+def _attribute(value: Any, name: str) -> Any:
+    """Reads an attribute that is stored as such: no property runs."""
+    if value is _MISSING or internals.is_tracer(value):
+        return _MISSING
+    if isinstance(value, types.ModuleType):
+        return vars(value).get(name, _MISSING) if name in vars(value) else _lazy(value, name)
+    found = inspect.getattr_static(value, name, _MISSING)
+    if isinstance(found, (types.MemberDescriptorType, property)):
+        return found.__get__(value) if isinstance(found, types.MemberDescriptorType) else _MISSING
+    stored = getattr(value, "__dict__", None)
+    if isinstance(stored, Mapping) and name in stored:
+        return stored[name]
+    fields = getattr(value, "_fields", ())
+    if isinstance(value, tuple) and name in fields:
+        return value[fields.index(name)]
+    return _MISSING
+
+
+def _lazy(module: types.ModuleType, name: str) -> Any:
+    """Reads a name that one of JAX's modules makes when it is asked for."""
+    return getattr(module, name, _MISSING) if module.__name__.split(".")[0] == "jax" else _MISSING
+
+
+def _item(value: Any, index: Any) -> Any:
+    """Reads an item of a dict, list or tuple."""
+    if type(value) in (list, tuple) and type(index) is int and -len(value) <= index < len(value):
+        return value[index]
+    if type(value) is dict and isinstance(index, (str, int)) and index in value:
+        return value[index]
+    return _MISSING
+
+
+def _inputs_behind(starts: list[Any], inputs: list[Any], equations: list[Any]) -> Iterator[int]:
+    """Lists the positions of the inputs that variables are computed from."""
+    wanted = {id(var) for var in starts if var is not None}
+    for eqn in reversed(equations):
+        if any(id(out) in wanted for out in eqn.outvars):
+            wanted.update(id(atom) for atom in eqn.invars)
+    yield from (n for n, var in enumerate(inputs) if id(var) in wanted)
+
+
+def _with(operand: Operand, leaves: Any, whole: bool, roots: Any) -> Operand:
+    return Operand(
+        operand.text, operand.span, operand.dtype, operand.shape, True, tuple(leaves), whole, tuple(roots)
+    )
