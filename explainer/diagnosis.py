@@ -107,12 +107,13 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A nest of levels said another way: as loops, as an einsum, as a `jnp.vectorize` signature.
+    """A nest of levels said another way: loops, named axes, an einsum, a `jnp.vectorize` signature.
 
+    "named" is "i [2], j [2] -> i j": mapped axes by name, in brackets those that the function sees whole.
     `proof` says what showed that it is the same: "equal on all 12 examples".
     """
 
-    kind: Literal["loops", "einsum", "vectorize"]
+    kind: Literal["loops", "einsum", "vectorize", "named"]
     text: str
     proof: str = ""
 

@@ -23,6 +23,7 @@ from explainer.analysis import (
     lens,
     parsing,
     printed,
+    readings,
     running,
     tracing,
     values,
@@ -85,24 +86,30 @@ def _trace(run: Run) -> None:
     run.add(levels=batching.levels(program, nest))
     if nest.source is not None:
         return
-    _add_partial(run)
-    _raise_as_jax_does(program)
+    try:
+        _raise_as_jax_does(program)
+    except Exception:
+        _follow_to_failure(run)
+        raise
     if axes.never_mapped(program):
         run.nest = nest = tracing.trace(program, concrete=True)
         run.add(levels=batching.levels(program, nest))
     if nest.source is None:
-        _add_partial(run)
+        _follow_to_failure(run)
         raise needed(nest.error)
     kept = ", ".join(program.operands[position].path for position in nest.kept)
     run.add(notes=(*run.report.notes, f"{kept}: kept concrete, since the function needs the value"))
 
 
-def _add_partial(run: Run) -> None:
+def _follow_to_failure(run: Run) -> None:
     """Adds the equations that a function made before it failed, their batch axes followed."""
-    program = needed(run.program)
-    nest = tracing.up_to_failure(program, needed(run.nest))
-    if nest is not None:
-        found = batching.describe(program, nest, run.sources)
+    program, nest = needed(run.program), needed(run.nest)
+    if nest.partial is not None and axes.never_mapped(program) and _cells(program) <= PLAIN_CELLS:
+        with printed.dropped():  # plain jax.vmap has the values of what no level maps, and may get further
+            run.nest = nest = tracing.trace(program, concrete=True)
+    ended = tracing.up_to_failure(program, nest)
+    if ended is not None:
+        found = batching.describe(program, ended, run.sources)
         run.add(equations=found.equations, jaxpr=found.jaxprs, levels=(*run.report.levels, *found.captured))
 
 
@@ -236,6 +243,7 @@ def _at_end(run: Run) -> None:
     fixing.add_to(run)
     findings.add_to(run)
     wanted.add(run)
+    readings.add(run)
 
 
 def _valued(run: Run) -> tuple[ArgumentReport, ...]:

@@ -181,7 +181,7 @@ class Trials:
         calls = [self.flat(program) for program in programs]
 
         def run(*leaves: Any) -> list[Any]:
-            return [_plain(call(*leaves)) for call in calls]
+            return [checking.plain_tree(call(*leaves)) for call in calls]
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -204,6 +204,17 @@ class Trials:
                 return Proven(worst.agrees, compared, examples)
         return Proven(worst.agrees, len(places), examples)
 
+    def arguments_of(self, leaves: Sequence[Any]) -> tuple[Any, Any]:
+        """Returns (args, kwargs) with these arrays in them."""
+        return axes.rebuild(self.program, self.positions, leaves, self._rest(()))
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Calls the function on one example, compiled; raises ValueError on another tree of arguments."""
+        flat, tree = jax.tree.flatten((args, kwargs))
+        if tree != self.program.tree:
+            raise ValueError("not the tree of the arguments")
+        return self._one()(*(flat[position] for position in self.positions))
+
     def _arrays(self) -> list[Any]:
         return [checking.on_host(self.program.values()[position]) for position in self.positions]
 
@@ -211,13 +222,13 @@ class Trials:
         """Returns the function of one example's arrays, compiled once for each of their shapes."""
         if self._single is None:
             call = self.flat(self.program)
-            jitted = jax.jit(lambda *leaves: _plain(call(*leaves)))
+            jitted = jax.jit(lambda *leaves: checking.plain_tree(call(*leaves)))
 
             def one(*leaves: Any) -> Any:
                 try:
                     return jitted(*leaves)
                 except NEEDS_VALUE:
-                    return _plain(call(*leaves))
+                    return checking.plain_tree(call(*leaves))
 
             self._single = one
         return self._single
@@ -286,7 +297,7 @@ def with_axes(shape: Shape, places: Axes, sizes: Shape) -> Shape:
 def level_name(number: int, program: Program) -> str:
     """Names a level i, j, k, ..., passing over what the arguments are called."""
     taken = {argument.name for argument in program.arguments} | {program.name, "f", "out"}
-    free = [letter for letter in "ijklmnopqrstuvwxyz" if letter not in taken]
+    free = [letter for letter in "ijklmnopqrstuvwxyzabcdegh" if letter not in taken]
     return free[number]
 
 
@@ -295,8 +306,3 @@ def _index(axes_by_level: Sequence[Axes], leaf: int, place: Sequence[int]) -> tu
     at = {level[leaf]: number for level, number in zip(axes_by_level, place, strict=True)}
     mapped = [axis for axis in at if axis is not None]
     return tuple(at.get(axis, slice(None)) for axis in range(max(mapped) + 1)) if mapped else (...,)
-
-
-def _plain(tree: Any) -> Any:
-    """Returns a tree of values with random keys as their words."""
-    return jax.tree.map(checking.plain, tree)

@@ -66,6 +66,12 @@ def names(naming: Naming, trials: Trials) -> str:
             f"{name} returns {_count(len(given), 'array')}, but the axes of {len(naming.outputs)} are named. "
             "Name those of each output, separated by commas."
         )
+    if naming.fits(given, names_):
+        return (
+            f"{over}, {name} gives that, but no nest of vmaps does: jax.vmap takes keyword arguments over "
+            "axis 0 at every level, and cannot leave an axis out of an output that depends on it. Pass all "
+            "arguments by position."
+        )
     own = [[one for one in entry.names if one not in names_] for entry in naming.outputs]
     returned = ", ".join(str(tuple(leaf.shape)) for leaf in given)
     left = ", ".join(f"({' '.join(axes)})" for axes in own)

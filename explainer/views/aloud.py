@@ -8,12 +8,14 @@ Pure text. The loops are Python that runs with NumPy's arrays; analysis/readings
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from explainer.axes import holes
 
 Axes = tuple[int | None, ...]
+
+_CORE = "defghabcpqrstuvwxyzklmnoij"  # letters of a function's own axes, after what is usual
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +121,131 @@ def called(spoken: Spoken) -> str:
 
 def named(spoken: Spoken) -> str:
     """Returns the nest in named axes, what the function takes whole in brackets: i [2], j [2] -> i j."""
-    entries = [_axes(leaf, spoken.names) for argument in spoken.arguments for leaf in argument.leaves]
+    per_argument = all(len(a.leaves) == 1 or a.shared for a in spoken.arguments)
+    entries = [
+        "..." if per_argument and len(argument.leaves) != 1 else _axes(leaf, spoken.names)
+        for argument in spoken.arguments
+        for leaf in argument.leaves[: 1 if per_argument else None] or (SpokenLeaf("", (), ()),)
+        if per_argument or argument.leaves
+    ]
     outputs = [_axes(leaf, spoken.names) for leaf in spoken.outputs]
     return f"{', '.join(entries)} -> {', '.join(outputs)}"
 
 
 def _axes(leaf: SpokenLeaf, names: Sequence[str]) -> str:
     by_axis = {axis: names[level] for level, axis in enumerate(leaf.axes) if axis is not None}
-    return " ".join(by_axis.get(axis, f"[{size}]") for axis, size in enumerate(leaf.shape))
+    entry = " ".join(by_axis.get(axis, f"[{size}]") for axis, size in enumerate(leaf.shape))
+    return entry.replace("] [", " ")
+
+
+def einsum(spoken: Spoken, factors: Sequence[tuple[int, Sequence[int]]], out: Sequence[int]) -> str:
+    """Returns the nest as one einsum: jnp.einsum("id,jd->ij", X, Y).
+
+    `factors` are numbers of leaves with a label per axis of one example, `out` the labels of its output;
+    "" where there are too few letters.
+    """
+    leaves = {a.first + n: leaf for a in spoken.arguments for n, leaf in enumerate(a.leaves)}
+    letters = _letters(spoken, [label for _, labels in factors for label in labels])
+    if letters is None:
+        return ""
+    by_label, by_level = letters
+    texts = []
+    for number, labels in factors:
+        own = iter([by_label[label] for label in labels])
+        texts.append(_subscripts(leaves[number], own, by_level))
+    result = _subscripts(spoken.outputs[0], iter([by_label[label] for label in out]), by_level)
+    operands = ", ".join(leaves[number].path for number, _ in factors)
+    return f'jnp.einsum("{",".join(texts)}->{result}", {operands})'
+
+
+def _subscripts(leaf: SpokenLeaf, own: Iterator[str], by_level: Sequence[str]) -> str:
+    at = {axis: by_level[level] for level, axis in enumerate(leaf.axes) if axis is not None}
+    return "".join(at[axis] if axis in at else next(own) for axis in range(len(leaf.shape)))
+
+
+def _letters(spoken: Spoken, labels: Sequence[int]) -> tuple[dict[int, str], list[str]] | None:
+    """Returns a letter for each label and each level; None where there are too few."""
+    free = [letter for letter in "ijklmnopqrstuvwxyzdefghabc" if letter not in spoken.names]
+    by_level = [
+        name if len(name) == 1 and name.isascii() and name.isalpha() else free.pop(0) for name in spoken.names
+    ]
+    own = [letter for letter in _CORE if letter not in by_level]
+    distinct = list(dict.fromkeys(labels))
+    return None if len(distinct) > len(own) else (dict(zip(distinct, own, strict=False)), by_level)
+
+
+def vectorize(spoken: Spoken, own: Sequence[Sequence[int]] = (), out: Sequence[int] | None = None) -> str:
+    """Returns the nest as a call of jnp.vectorize, "" where it is none.
+
+    jnp.vectorize(dist, signature="(d),(d)->()")(X[:, None], Y)
+
+    `own[n]` are labels of the axes of one example of leaf n, `out` those of its output; without them, axes
+    of one size share a letter.
+    """
+    flat = spoken.out_template in ("{0}", _tuple_template(len(spoken.outputs)))
+    leading = all(leaf.axes == tuple(range(len(leaf.axes))) for leaf in spoken.outputs)
+    if not flat or not leading or any(argument.keyword for argument in spoken.arguments):
+        return ""
+    used = {level for a in spoken.arguments for leaf in a.leaves for level in _mapped(leaf)}
+    if len(used) < len(spoken.names):
+        return ""
+    operands, entries, excluded = [], [], []
+    sizes: dict[tuple[int, int], str] = {}
+    for number, argument in enumerate(spoken.arguments):
+        plain = argument.template == f"{{{argument.first}}}" and not argument.static
+        if not plain and not argument.shared:
+            return ""
+        if plain:
+            leaf = argument.leaves[0]
+            entries.append(_core(leaf.core, own[argument.first] if own else None, sizes))
+            operands.append(_aligned(leaf))
+        else:
+            excluded.append(str(number))
+            operands.append(argument.name)
+    results = ",".join(_core(leaf.core, out, sizes) for leaf in spoken.outputs)
+    if "" in operands or any("?" in entry for entry in (*entries, results)):
+        return ""
+    aside = f", excluded={{{', '.join(excluded)}}}" if excluded else ""
+    signature = f"{','.join(entries)}->{results}"
+    return f'jnp.vectorize({spoken.function}, signature="{signature}"{aside})({", ".join(operands)})'
+
+
+def _tuple_template(count: int) -> str:
+    inside = ", ".join(f"{{{n}}}" for n in range(count))
+    return f"({inside}{',' if count == 1 else ''})"
+
+
+def _mapped(leaf: SpokenLeaf) -> list[int]:
+    return [level for level, axis in enumerate(leaf.axes) if axis is not None]
+
+
+def _core(shape: tuple[int, ...], labels: Sequence[int] | None, letters: dict[tuple[int, int], str]) -> str:
+    """Returns an entry of a signature, (d,e); the letters that are given away are noted in `letters`."""
+    seen: dict[int, int] = {}
+    names = []
+    for axis, size in enumerate(shape):
+        again = seen.get(size, 0)  # two axes of one size in one array have two letters
+        seen[size] = again + 1
+        key = (-1, labels[axis]) if labels is not None else (size, again)
+        names.append(letters.setdefault(key, _CORE[len(letters)] if len(letters) < len(_CORE) else "?"))
+    return f"({','.join(names)})"
+
+
+def _aligned(leaf: SpokenLeaf) -> str:
+    """Returns an array with its mapped axes in front, in the order of the levels, so that they broadcast."""
+    levels = _mapped(leaf)
+    if not levels:
+        return leaf.path
+    axes = [leaf.axes[level] for level in levels]
+    text = leaf.path
+    if axes != list(range(len(axes))):
+        if len(axes) > 1:
+            return ""
+        text = f"jnp.moveaxis({text}, {axes[0]}, 0)"
+    index = [":" if level in levels else "None" for level in range(levels[0], len(leaf.axes))]
+    while index and index[-1] == ":":
+        index.pop()
+    return f"{text}[{', '.join(index)}]" if index else text
 
 
 def _is_name(function: str) -> bool:
@@ -135,8 +254,13 @@ def _is_name(function: str) -> bool:
 
 def _outputs(spoken: Spoken) -> str:
     """Returns the arrays that the loops fill, before they are filled."""
-    empty = [f"np.zeros({_tuple(leaf.shape)}, {leaf.dtype!r})" for leaf in spoken.outputs]
+    empty = [f"np.zeros({_tuple(leaf.shape)}, {_dtype(leaf.dtype)})" for leaf in spoken.outputs]
     return _filled(spoken.out_template, empty) if spoken.out_template else f"[{', '.join(empty)}]"
+
+
+def _dtype(name: str) -> str:
+    """Returns a dtype as NumPy takes it, one that only JAX has by its name there."""
+    return repr(name) if re.fullmatch(r"bool|(u?int|float|complex)(8|16|32|64|128)", name) else f"jnp.{name}"
 
 
 def _tuple(shape: Sequence[int]) -> str:
