@@ -197,7 +197,7 @@ CASES = (
         "a cond on a mapped predicate runs both branches",
         "jax-ml/jax#8409, jax-ml/jax#3103, sotetsuk/pgx#438, elodin-sys/elodin#444",
         COND,
-        finding="batched_cond",
+        finding="both_branches",
         says=(r"\bflag\b", "both"),
     ),
     Case(
@@ -205,7 +205,7 @@ CASES = (
         "debug.print in a branch that is not taken prints all the same",
         "jax-ml/jax#19314",
         EFFECT,
-        finding="batched_cond",
+        finding="effect_in_branch",
         says=("print", "both|every"),
     ),
     Case(
@@ -213,7 +213,7 @@ CASES = (
         "a loop in a branch runs although the branch is not taken",
         "jax-ml/jax#2947",
         WHILE_IN_COND,
-        finding="batched_cond",
+        finding="both_branches",
         says=("while", "both"),
     ),
     Case(
@@ -226,14 +226,12 @@ CASES = (
     ),
     Case(
         "effect-in-a-mapped-while",
-        "an ordered effect inside a loop that is mapped",
+        "a print in a loop goes on for the examples that are done",
         "jax-ml/jax#20628",
         EFFECT_IN_WHILE,
-        says=("print", "order", "while"),
-        mended=(
-            edited(EFFECT_IN_WHILE, (", ordered=True", "")),
-            edited(EFFECT_IN_WHILE, ("jax.vmap(countdown)(", "jax.lax.map(countdown, ")),
-        ),
+        finding="slowest_example",
+        says=("print|effect", "while|loop"),
+        mended=(edited(EFFECT_IN_WHILE, ("jax.vmap(countdown)(", "jax.lax.map(countdown, ")),),
     ),
     Case(
         "python-if",

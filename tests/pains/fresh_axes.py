@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.pains.case import Case, edited, script, stated
+from tests.pains.case import Case, edited, releveled, script, stated
 
 LINEAR = script("""
 import equinox as eqx
@@ -188,20 +188,17 @@ y = jax.vmap(f(x))
 print(y)
 """)
 
-INNER_SAME_SPEC = script("""
-import jax
-import jax.numpy as jnp
-
-def rbf(x, y):
-    return jnp.exp(-jnp.sum((x - y) ** 2))
-
-def gram(xs, ys):
-    inner = jax.vmap(rbf, in_axes=(0, None))
-    return jax.vmap(inner, in_axes=(0, None))(xs, ys)
-
-K = gram(jnp.zeros((4, 2)), jnp.zeros((5, 2)))
-print(K.shape)
-""")
+INNER_SAME_SPEC = replace(
+    stated(
+        "def rbf(x, y):\n    return jnp.exp(-jnp.sum((x - y) ** 2))",
+        "rbf",
+        "(0, None)",
+        "(0, None)",
+        xs="f32[4,2]",
+        ys="f32[5,2]",
+    ),
+    wanted="f32[4,5]",
+)
 
 TRANSPOSED_WEIGHTS = stated(
     "def layer(x, W, b):\n    return jnp.tanh(x @ W + b)",
@@ -461,13 +458,7 @@ CASES = (
         "both levels of a Gram matrix map the first argument",
         "a Stack Overflow question on kernels",
         INNER_SAME_SPEC,
-        mended=(
-            edited(INNER_SAME_SPEC, ("jax.vmap(rbf, in_axes=(0, None))", "jax.vmap(rbf, in_axes=(None, 0))")),
-            edited(
-                INNER_SAME_SPEC, ("jax.vmap(inner, in_axes=(0, None))", "jax.vmap(inner, in_axes=(None, 0))")
-            ),
-        ),
-        finding="",
+        mended=(releveled(INNER_SAME_SPEC, "(0, None)", "(None, 0)"),),
     ),
     Case(
         "weights-transposed",

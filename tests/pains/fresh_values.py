@@ -244,7 +244,7 @@ from jax import lax
 def running_total(xs):
     def step(total, x):
         return total + x, total
-    return lax.scan(step, 0, xs)[0]
+    return lax.scan(step, jnp.array(0), xs)[0]
 
 print(jax.vmap(running_total)(jnp.ones((2, 4))))
 """)
@@ -527,7 +527,7 @@ CASES = (
         "a forum question on scan",
         CARRY,
         says=("carry|total", "int32|i32", "float32|f32"),
-        mended=(edited(CARRY, ("step, 0, xs", "step, 0.0, xs")),),
+        mended=(edited(CARRY, ("jnp.array(0)", "jnp.array(0.0)")),),
     ),
     Case(
         "branches-of-two-types",
@@ -557,25 +557,15 @@ CASES = (
         "the function maps x but uses all of y",
         "a forum question on losses",
         WHOLE_BATCH,
-        finding="closed_over_batch",
+        finding="whole_batch",
         says=(r"\by\b", "5"),
-        mended=(
-            edited(
-                WHOLE_BATCH,
-                (
-                    "def squared_error(xi):\n    return jnp.mean((3 * xi - y) ** 2)",
-                    "def squared_error(xi, yi):\n    return jnp.mean((3 * xi - yi) ** 2)",
-                ),
-                ("(squared_error)(x)", "(squared_error)(x, y)"),
-            ),
-        ),
     ),
     Case(
         "column-minus-row",
         "(6, 1) minus (6,) is (6, 6) inside each example",
         "a forum question on a loss that does not fall",
         COLUMN_AND_ROW,
-        finding="broadcasting",
+        finding="accidental_broadcast",
         says=(r"pred", r"target", "6"),
         marks="pred - target",
     ),
@@ -584,7 +574,7 @@ CASES = (
         "the gradient of a guarded square root is nan where the guard is false",
         "the JAX FAQ on where",
         NAN_GRADIENT,
-        finding="nonfinite_gradient",
+        finding="nan_gradient",
         says=("nan", "sqrt|where"),
     ),
     Case(

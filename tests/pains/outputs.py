@@ -146,7 +146,7 @@ CASES = (
         "a shared result is copied for every example",
         "jax-ml/jax#16585",
         BROADCAST,
-        finding="shared_output",
+        finding="copied_output",
         says=(r"out\[0\]", "None"),
         mended=(releveled(BROADCAST, Vmap("(None, 0)", "(None, 0)")),),
     ),
