@@ -147,8 +147,9 @@ def _miscounted(asked: Named, trials: Trials) -> str:
     count = len(asked.inputs)
     names = ", ".join(argument.name for argument in trials.program.arguments)
     return (
-        f"The axes of {count} array{'' if count == 1 else 's'} are named, but "
-        f"{trials.program.name} is called with {names or 'nothing'}. Name those of each argument, in their order, separated by commas; "
+        f"The axes of {count} array{'' if count == 1 else 's'} are named, but {trials.program.name} "
+        f"is called with {names or 'nothing'}. Name those of each argument, in their order, separated by "
+        "commas; "
         '"..." stands for one that every example shares.'
     )
 

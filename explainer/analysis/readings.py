@@ -189,7 +189,7 @@ def _loops(spoken: Spoken, trials: Trials, whole: Sequence[np.ndarray]) -> Itera
         np.ix_(*(_at(leaf.axes, axis, chosen, spoken.names, size) for axis, size in enumerate(leaf.shape)))
         for leaf in spoken.outputs
     ]
-    parts = [(a[at], b[at]) for a, b, at in zip(filled, whole, places, strict=True)]
+    parts = [(a[at].astype(b.dtype), b[at]) for a, b, at in zip(filled, whole, places, strict=True)]
     if _equal([part for part, _ in parts], [part for _, part in parts]):
         compared, examples = prod(map(len, chosen.values())), prod(spoken.sizes)
         yield Reading("loops", text, _said(compared, examples))

@@ -259,8 +259,9 @@ def _outputs(spoken: Spoken) -> str:
 
 
 def _dtype(name: str) -> str:
-    """Returns a dtype as NumPy takes it, one that only JAX has by its name there."""
-    return repr(name) if re.fullmatch(r"bool|(u?int|float|complex)(8|16|32|64|128)", name) else f"jnp.{name}"
+    """Returns a dtype of NumPy's that holds these values: bfloat16 and the like are JAX's alone."""
+    own = re.fullmatch(r"bool|(u?int|float|complex)(8|16|32|64|128)", name)
+    return repr(name if own else "int8" if "int" in name else "float32")
 
 
 def _tuple(shape: Sequence[int]) -> str:
