@@ -9,10 +9,10 @@ A finder is a function of a Scope that lists Findings. What is merely worth know
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from explainer.analysis import printed
-from explainer.analysis.findings import keys
+from explainer.analysis.findings import branches, broadcasts, keys, loops, nonfinite, unused, wholes
 from explainer.analysis.findings.scope import Scope, scope
 from explainer.analysis.run import Run, RunLimits
 from explainer.errors import message
@@ -23,7 +23,16 @@ SECONDS = 1.5  # no further finder is begun after this
 MOST_EQUATIONS = 3000
 Finder = Callable[[Scope], Iterable[Finding]]
 
-FINDERS: tuple[Finder, ...] = (keys.all_of_them,)
+FINDERS: tuple[Finder, ...] = (
+    keys.all_of_them,
+    broadcasts.accidental,
+    nonfinite.made,
+    wholes.closed_over,
+    unused.inputs,
+    branches.both,
+    unused.outputs,
+    loops.slowest,
+)
 """Those that only read come first, those that run something last."""
 
 
@@ -32,7 +41,7 @@ def of(run: Run, seconds: float = SECONDS) -> tuple[Finding, ...]:
     if run.report.failure is not None or not 0 < len(run.report.equations) <= MOST_EQUATIONS:
         return ()
     looked = scope(run, time.perf_counter() + seconds)
-    return () if looked is None else tuple(sorted(_all(looked), key=_gravity))
+    return () if looked is None else tuple(sorted(_each_once([*_all(looked)]), key=_gravity))
 
 
 def add_to(run: Run) -> None:
@@ -54,6 +63,24 @@ def _all(scope: Scope) -> Iterator[Finding]:
         yield from finder(scope)
 
 
+def _each_once(found: Sequence[Finding]) -> Iterator[Finding]:
+    """Leaves out what another finding tells already: an example that nothing looks at gives equal results."""
+    whole = {(each.blame.levels, each.blame.arguments) for each in found if _is(each, "whole_batch")}
+    constant = {each.blame.levels for each in found if _is(each, "whole_batch", "unused_input")}
+    random = {each.blame.levels for each in found if _is(each, "shared_key")}
+    for each in found:
+        place = each.blame.levels, each.blame.arguments
+        if each.kind == "unused_input" and (place in whole or each.blame.levels in random):
+            continue
+        if each.kind == "copied_output" and each.blame.levels in constant | random:
+            continue
+        yield each
+
+
+def _is(finding: Finding, *kinds: str) -> bool:
+    return finding.kind in kinds and finding.severity == "warning"
+
+
 def _gravity(finding: Finding) -> tuple[int, int]:
     severities, confidences = ("error", "warning", "info"), ("certain", "likely", "possible")
     return severities.index(finding.severity), confidences.index(finding.confidence)
@@ -69,5 +96,6 @@ def explained(request: Request, end: float) -> Report | None:
     report = pipeline.through(run, "batch")
     if report.failure is None:
         looked = scope(run, end)
-        run.add(findings=() if looked is None else tuple(keys.shared(looked)))
+        found = () if looked is None else (*keys.shared(looked), *broadcasts.unmended(looked))
+        run.add(findings=found)
     return run.report

@@ -11,7 +11,7 @@ from dataclasses import replace
 from explainer.analysis.findings.scope import Scope
 from explainer.axes import write_in_axes, write_out_axes
 from explainer.errors import SpecError
-from explainer.report import Fix, Leaf, Level, Report
+from explainer.report import Fix, Leaf, Level, Report, Span
 from explainer.source import parse_spec
 from explainer.spec import Request
 
@@ -48,6 +48,14 @@ def out_axis(request: Request, level: Level, axes: dict[int, int | None]) -> Req
     return _with(request, level, out_axes=write_out_axes(level.out_template, chosen))
 
 
+def code(request: Request, span: Span, text: str) -> Request:
+    """Returns the request with the text of a span of its code replaced."""
+    lines = request.code.splitlines(keepends=True)
+    first, last = lines[span.line - 1], lines[span.end_line - 1]
+    whole = first[: span.column] + text + last[span.end_column :]
+    return replace(request, code="".join((*lines[: span.line - 1], whole, *lines[span.end_line :])))
+
+
 def _with(request: Request, level: Level, **texts: str) -> Request:
     levels = list(request.levels)
     levels[level.id] = replace(levels[level.id], **texts)
@@ -72,6 +80,8 @@ def proven(
 def _texts(request: Request, place: str) -> str:
     """Returns the text of a place: "argument key", "in_axes of level 1"."""
     kind, _, name = place.partition(" ")
+    if kind == "code":
+        return request.code
     if kind == "argument":
         return next((each.value for each in request.arguments if each.name == name), "")
     return str(getattr(request.levels[int(name.rpartition(" ")[2])], kind))

@@ -7,6 +7,7 @@ Values are the nodes of `why.Graph`: outputs of equations, and what crosses the 
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,12 +16,12 @@ from typing import Any
 from explainer.analysis import closures
 from explainer.analysis.batching import Description
 from explainer.analysis.capturing import Capture, Captured
+from explainer.analysis.findings import words
 from explainer.analysis.internals import INPUTS, OUTPUTS, Instrumented, Key
 from explainer.analysis.run import Run
 from explainer.analysis.why import Graph
 from explainer.report import Blame, Equation, Level, Report, Span
 
-_MOST_EXPRESSION = 80
 _OWN = ("equinox", "flax")  # libraries whose levels are the user's own choice, as filter_vmap's are
 
 
@@ -77,6 +78,14 @@ class Scope:
         body, index = self.found.keys[equation.id][-1]
         return self.capture.bodies.jaxprs[body].eqns[index]
 
+    def entering(self, key: Key, output: int) -> tuple[int, ...]:
+        """Returns the shape of what enters a body, for one example; () where it is something else."""
+        body, index = key[-1] if key else (0, 0)
+        if index != INPUTS:
+            return ()
+        jaxpr = self.capture.bodies.jaxprs[body]
+        return tuple(getattr((*jaxpr.constvars, *jaxpr.invars)[output].aval, "shape", ()))
+
     def units(self) -> Iterator[tuple[Instrumented, Captured | None]]:
         """Lists the functions that were followed: the stated one (None), and those of captured levels."""
         nest = self.run.nest
@@ -117,13 +126,28 @@ class Scope:
         first = [each for each in self.inputs if each.node in behind and not self._handed_on(each)]
         return [each for each in first if each.path]
 
+    def parameter(self, each: Input) -> str:
+        """Returns the name that the function has for an argument's leaf: X is x in it."""
+        program = self.run.program
+        if each.position is None or program is None:
+            return each.path
+        names = [argument.name for argument in program.arguments if not argument.keyword]
+        own = each.path.split("[")[0].split(".")[0]
+        try:
+            parameters = list(inspect.signature(program.function).parameters.values())
+        except (TypeError, ValueError):  # a function without a signature
+            return each.path
+        plain = [one for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]
+        if own not in names or names.index(own) >= len(plain):
+            return each.path
+        return plain[names.index(own)].name + each.path.removeprefix(own)
+
     def _handed_on(self, each: Input) -> bool:
         return bool(self.before[each.node])
 
     def expression(self, equation: Equation) -> str:
         """Returns the user's text of an equation, shortened; its primitive where there is none."""
-        text = equation.source or equation.primitive
-        return text if len(text) <= _MOST_EXPRESSION else text[: _MOST_EXPRESSION - 1] + "…"
+        return words.shortened(equation.source or equation.primitive)
 
     def outermost(self, equation: Equation) -> Equation:
         """Returns the equation around it that the same expression of the user's made."""

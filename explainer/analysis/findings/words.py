@@ -28,6 +28,14 @@ def listed(texts: Sequence[str], most: int = 2) -> str:
     return joined([*texts[:most], f"{rest:,} more"]) if rest > 0 else joined(texts)
 
 
+def shortened(text: str, most: int = 60) -> str:
+    """Returns an expression cut behind an argument: lax.cond(flag, lambda x: …)."""
+    if len(text) <= most:
+        return text
+    cut = text[: most - 3]
+    return (cut[: cut.rfind(", ") + 2] if ", " in cut else cut) + "…" + (")" if text.endswith(")") else "")
+
+
 def sized(sizes: Sequence[int]) -> str:
     """Returns a shape as it stands in the text of a type: [3,4]."""
     return f"[{','.join(map(str, sizes))}]"

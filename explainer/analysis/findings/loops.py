@@ -1,0 +1,123 @@
+"""Loops that run until the slowest example is done: iterations per example, and the work thrown away.
+
+Scope ──▶ slowest ──▶ Finding
+
+Counted in a run of the batched program: how often each example's condition held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from explainer.analysis import running
+from explainer.analysis.findings.scope import Scope, blame
+from explainer.analysis.findings.words import counted, joined
+from explainer.analysis.internals import ClosedJaxpr, Instrumented
+from explainer.analysis.recording import Kept, compiled
+from explainer.analysis.replaying import Replay, Spot
+from explainer.report import Equation, Finding, Level
+
+_LEAST_WASTE = 0.1
+
+
+@dataclass(slots=True)
+class _Counts(Kept):
+    """Takes how often each value of a loop was true, over all its iterations."""
+
+    def room(self, spot: Spot, one: jax.ShapeDtypeStruct, slots: int) -> Any:
+        return jnp.zeros(one.shape, np.int32)
+
+    def put(self, room: Any, new: Any, number: Any, slot: Any) -> Any:
+        return room + new.astype(np.int32)
+
+    def filled(self, room: Any, slots: int) -> Any:
+        return room
+
+    def nothing(self, spot: Spot, one: jax.ShapeDtypeStruct) -> Any:
+        return jnp.zeros(one.shape, np.int32)
+
+
+def slowest(scope: Scope) -> Iterator[Finding]:
+    """Finds while loops whose condition differs between examples, some of which end much earlier."""
+    tests = dict(_tests(scope))
+    if not tests or scope.late:
+        return
+    spots = frozenset(Spot(scope.found.keys[test], 0) for test in tests)
+    counted_so_far: dict[Spot, Any] = {}
+    for unit, closed, arguments in _programs(scope):
+        kept = _Counts(unit, 10_000_000, spots)
+        program = compiled(Replay(unit, kept), closed, arguments)
+        counted_so_far |= {spot: value for spot, value in program(*arguments).items() if spot in spots}
+    for test, loop in tests.items():
+        counts = counted_so_far.get(Spot(scope.found.keys[test], 0))
+        if counts is not None:
+            yield from _told(scope, scope.report.equations[test], loop, np.asarray(counts))
+
+
+def _tests(scope: Scope) -> Iterator[tuple[int, Equation]]:
+    """Lists the equations that decide whether a loop goes on, differently for each example; no loop inside
+    another, whose iterations cannot be told apart by counting."""
+    loops = scope.report.values.loops if scope.report.values is not None else ()
+    running = {each.equation for each in loops}
+    for each in loops:
+        loop = scope.report.equations[each.equation]
+        node = None if each.test is None else scope.node(each.test)
+        if node is None or each.test is None or loop.span is None or _inside_another(scope, loop, running):
+            continue
+        if any(node in scope.graph.mapped[level.id] for level in scope.levels(loop.level)):
+            yield each.test, loop
+
+
+def _inside_another(scope: Scope, loop: Equation, loops: set[int]) -> bool:
+    parent = loop.parent
+    while parent is not None:
+        if parent in loops:
+            return True
+        parent = scope.report.equations[parent].parent
+    return False
+
+
+def _programs(scope: Scope) -> Iterator[tuple[Instrumented, ClosedJaxpr, list[Any]]]:
+    """Lists the batched programs that can be run, with the unit each was made from and its arguments."""
+    program, nest = scope.run.program, scope.run.nest
+    if program is not None and nest is not None:
+        if nest.source is not None and nest.jaxpr is not None:
+            yield nest.source, nest.jaxpr, running.inputs(program, nest)
+        return
+    for each in scope.capture.found:
+        if each.root is not None and each.unit is not None and each.root.arguments is not None:
+            yield each.unit, each.root.jaxpr, each.root.arguments
+
+
+def _told(scope: Scope, test: Equation, loop: Equation, counts: np.ndarray) -> Iterator[Finding]:
+    most, least = int(counts.max(initial=0)), int(counts.min(initial=0))
+    waste = 1 - float(counts.sum()) / (most * counts.size) if most and counts.size else 0.0
+    if waste < _LEAST_WASTE or counts.shape != test.outputs[0].batched_shape:
+        return
+    levels = [one for one in scope.levels(loop.level) if test.outputs[0].batch_dims[one.id] is not None]
+    yield Finding(
+        kind="slowest_example",
+        severity="info",
+        explanation=(
+            f"{scope.expression(loop)} runs {counted(most, 'time')} for all {counts.size:,} examples of vmap "
+            f"{joined([level.name for level in levels])}, until the slowest is done "
+            f"({_at(test, levels, counts)}); the quickest needs {least:,}, the median is "
+            f"{int(np.median(counts)):,}. {waste:.0%} of the iterations are thrown away. Sort the examples "
+            "into batches of like length, or map by lax.map, where each stops by itself."
+        ),
+        blame=blame((), levels, [loop.span]),
+        confidence="certain",
+    )
+
+
+def _at(test: Equation, levels: list[Level], counts: np.ndarray) -> str:
+    """Names the slowest example: i=2, j=0."""
+    place = np.unravel_index(int(np.argmax(counts)), counts.shape)
+    dims = test.outputs[0].batch_dims
+    return ", ".join(f"{level.name}={int(place[dims[level.id] or 0])}" for level in levels)

@@ -1,0 +1,91 @@
+"""nan in the results: which expression made it, at which example, and why gradients make it.
+
+Scope, Report.values.bad ──▶ made ──▶ Finding
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from explainer.analysis.findings.scope import Scope, blame
+from explainer.intermediates import Bad
+from explainer.report import Equation, Finding
+
+_CURES = {
+    "sqrt": "the slope of a square root at 0 is infinite",
+    "norm": "the slope of a norm at 0 is not defined",
+    "log": "the slope of a logarithm at 0 is infinite",
+    "arccos": "the slope of arccos at 1 is infinite",
+    "arcsin": "the slope of arcsin at 1 is infinite",
+    "std": "the slope of a standard deviation is infinite where all values are equal",
+}
+
+
+def made(scope: Scope) -> Iterator[Finding]:
+    """Finds the first nan that the program made of good numbers, and that reaches a result."""
+    values = scope.report.values
+    if values is None or any(leaf.nan_count for each in scope.report.arguments for leaf in each.leaves):
+        return
+    bad = [each for each in values.bad if each.reaches_results]
+    nan = next((each for each in bad if each.kind == "nan" and each.origin), None)
+    if nan is None or (scope.report.outputs and not any(leaf.nan_count for leaf in scope.report.outputs)):
+        return
+    equation = scope.report.equations[nan.equation]
+    before = [each for each in bad if each.kind == "inf" and each.origin and each.example == nan.example]
+    infinite = scope.report.equations[before[0].equation] if before else equation
+    earlier = infinite if infinite.span not in (None, equation.span) else None
+    gradient = equation.differentiated or equation.backward
+    levels = [scope.report.levels[n] for n in nan.levels]
+    yield Finding(
+        kind="nan_gradient" if gradient else "nan",
+        severity="warning",
+        explanation=_said(scope, nan, equation, earlier),
+        blame=blame(
+            (), [scope.report.levels[n] for n in nan.levels], [(earlier or equation).span, equation.span]
+        ),
+        confidence="certain",
+    )
+
+
+def _said(scope: Scope, nan: Bad, equation: Equation, earlier: Equation | None) -> str:
+    names = (scope.report.levels[level].name for level in nan.levels)
+    where = ", ".join(f"{name}={n}" for name, n in zip(names, nan.example, strict=True))
+    at = f" at example {where}" if where else ""
+    if equation.primitive == "gather":
+        return (
+            f"{scope.expression(equation)} gives nan{at}: an index there is out of range, for which JAX "
+            "reads nan, without an error. Keep the indices below the size of the axis, or choose a mode: 'clip'."
+        )
+    if not equation.differentiated and not equation.backward:
+        return (
+            f"The first nan is made by {scope.expression(equation)}{at}, of numbers that are not nan. Keep "
+            "its input where it is defined, by jnp.where(ok, x, 1.0) inside it, say."
+        )
+    return _of_gradient(scope, equation, earlier, at)
+
+
+def _of_gradient(scope: Scope, equation: Equation, earlier: Equation | None, at: str) -> str:
+    first = scope.expression(earlier or equation)
+    text = f"The first nan is made in the gradient of {first}{at}, of numbers that are not nan"
+    reason = next((why for name, why in _CURES.items() if name in (earlier or equation).source), "")
+    if reason:
+        text += f": {reason}, and 0 times infinity is nan"
+    if earlier is not None:
+        text += f". It comes out of {scope.expression(equation)} on the way back"
+    if _guarded(scope):
+        return (
+            f"{text}. jnp.where and a mapped lax.cond compute the side that is not chosen, too, and its "
+            "gradient is multiplied by 0. Choose a safe input as well: f(jnp.where(ok, x, 1.0))."
+        )
+    return (
+        f"{text}. Keep its input away from there: add a small number, or choose a safe input by "
+        "jnp.where, and the result by another."
+    )
+
+
+def _guarded(scope: Scope) -> bool:
+    """Tells whether the user chooses between values by a where or a cond."""
+    return any(
+        each.primitive in ("select_n", "cond") and any(word in each.source for word in ("where", "cond"))
+        for each in scope.report.equations
+    )
