@@ -40,9 +40,7 @@ def made(scope: Scope) -> Iterator[Finding]:
         kind="nan_gradient" if gradient else "nan",
         severity="warning",
         explanation=_said(scope, nan, equation, earlier),
-        blame=blame(
-            (), [scope.report.levels[n] for n in nan.levels], [(earlier or equation).span, equation.span]
-        ),
+        blame=blame((), levels, [(earlier or equation).span, equation.span]),
         confidence="certain",
     )
 
@@ -54,7 +52,7 @@ def _said(scope: Scope, nan: Bad, equation: Equation, earlier: Equation | None) 
     if equation.primitive == "gather":
         return (
             f"{scope.expression(equation)} gives nan{at}: an index there is out of range, for which JAX "
-            "reads nan, without an error. Keep the indices below the size of the axis, or choose a mode: 'clip'."
+            "reads nan, without an error. Keep the indices below the size of the axis, or say mode='clip'."
         )
     if not equation.differentiated and not equation.backward:
         return (
