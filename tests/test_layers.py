@@ -69,6 +69,8 @@ LAYERS = (
     # `explain` in this process needs the analysis, but importing explainer must not.
     Layer("explainer/__init__.py", ("explainer.sandbox", *PLAIN), lazily=("explainer.analysis",)),
     Layer("explainer/api.py", ("msgspec", *PLAIN), lazily=("explainer.analysis", "jax")),
+    Layer("explainer/debugging.py", PLAIN, lazily=("explainer.analysis",)),
+    Layer("explainer/testing.py", PLAIN, lazily=("explainer.analysis",)),
     Layer(
         "explainer/cli.py",
         ("msgspec", *PLAIN),

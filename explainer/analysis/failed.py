@@ -62,9 +62,20 @@ class FailedCall:
     ended: bool = True  # traced again, the nest ended in the same error
 
     @property
+    def request(self) -> Request:
+        """Returns the call as it would be stated, its function known by name only."""
+        levels = tuple(level.text for level in self.program.levels)
+        return Request(function=self.program.name, arguments=self.program.arguments, levels=levels)
+
+    @property
     def fitted(self) -> bool:
         """Tells that the function was traced for one example, so that the error came after it."""
         return self.nest.source is not None
+
+
+def is_of_vmap(error: BaseException) -> bool:
+    """Tells an error that came out of a call of a vmapped function, or of `jax.vmap` itself."""
+    return bool(internals.vmap_calls(error)) or internals.vmap_making(error) is not None
 
 
 def find(error: BaseException, sources: Sources, stated: int = 0) -> FailedCall | None:

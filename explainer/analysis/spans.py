@@ -145,7 +145,7 @@ class Sources:
 
     def _has(self, file: str) -> bool:
         """Tells whether a file is one of the user's texts."""
-        if file not in self._names and self._live and _of_the_user(file):
+        if file not in self._names and self._live and of_the_user(file):
             name = os.path.basename(file)
             self._names[file] = name if name not in self._lines else file
             self._lines[self._names[file]] = [line.rstrip("\n") for line in linecache.getlines(file)]
@@ -211,7 +211,7 @@ class Sources:
 _NOT_THE_USERS = (sysconfig.get_path("stdlib") + os.sep, str(Path(__file__).parents[1]) + os.sep)
 
 
-def _of_the_user(file: str) -> bool:
+def of_the_user(file: str) -> bool:
     """Tells a file of the user's own from Python's, a library's, ours, and from code that has no file."""
     library = f"{os.sep}site-packages{os.sep}" in file or file.startswith(_NOT_THE_USERS)
     return not library and bool(linecache.getlines(file))
