@@ -1,6 +1,6 @@
 """The animation: a Report as one plain Plotly figure with frames, and what the player needs beside it.
 
-    Report ──▶ plan ──▶ scene ──▶ script ──▶ frames ──▶ drawing ──▶ Animation(figure, meta)
+    Report ──▶ nests ──▶ scene ──▶ script ──▶ frames ──▶ drawing ──▶ Animation(figure, meta)
 
 The figure holds colour tokens (see style). The player draws it with its own controls; native
 adds Plotly's. Big arrays are drawn in part, chosen so that the figure stays small and quick.
@@ -18,7 +18,8 @@ from explainer.figures import style
 from explainer.figures.captions import Caption, Narrator
 from explainer.figures.drawing import draw
 from explainer.figures.frames import Frame, play, population
-from explainer.figures.plan import Limits, Nest, read
+from explainer.figures.nests import read
+from explainer.figures.plan import Limits, Nest
 from explainer.figures.scene import Scene, compose
 from explainer.figures.script import Step, write
 from explainer.report import Report
@@ -91,9 +92,9 @@ def animation(report: Report) -> Animation | None:
 
 
 def _script(nest: Nest) -> tuple[Step, ...]:
-    if nest.loops[0].stalled:
+    sizes = [len(loop.shown) for loop in nest.loops if not loop.stalled]
+    if not sizes:
         return (Step("start", 0, ()), Step("end", 0, ()))
-    sizes = [len(loop.shown) for loop in nest.loops]
     whole = write(sizes, False, not nest.plain, bool(nest.outputs))
     return whole if len(whole) <= FULL_FRAMES else write(sizes, True, not nest.plain, bool(nest.outputs))
 

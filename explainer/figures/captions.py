@@ -63,7 +63,11 @@ class Narrator:
             return [["press play", "b"], [", or click a cell of the result to see the call that made it", ""]]
         if self.nest.loops[0].stalled:
             return [["no examples to slice", "b"], [f": {self.nest.stopped}", ""]]
-        return [["press play", "b"], [f": how the inputs reach {self._function}", ""]]
+        goal = self._function
+        if self.nest.loops[-1].stalled:
+            last = len(self.nest.loops) - 1
+            goal = f"the {self._transform(last)} over {self._name(last)}, which cannot begin"
+        return [["press play", "b"], [f": how the inputs reach {goal}", ""]]
 
     def _end(self) -> Caption:
         nest = self.nest

@@ -207,6 +207,7 @@ def _layout(scene: Scene) -> dict[str, object]:
             *(_box_shape(box, len(scene.boxes)) for box in scene.boxes),
             *(_sheet_shape(rect) for spot in scene.spots.values() for rect in _papers(spot)),
             *(_brace_shape(brace) for brace in scene.braces),
+            *(_misfit_shape(rect) for spot in scene.spots.values() for rect in spot.misfits()),
         ],
         "annotations": [_annotation(label) for label in scene.labels],
         "hoverlabel": {
@@ -250,6 +251,11 @@ def _brace_shape(brace: Brace) -> dict[str, object]:
     x, top, bottom = brace.x, brace.top, brace.bottom
     path = f"M{x + 6},{top}Q{x},{top} {x},{top + 6}L{x},{bottom - 6}Q{x},{bottom} {x + 6},{bottom}"
     return {"type": "path", "path": path, "line": {"color": "$mute", "width": 1.5}, "layer": "below"}
+
+
+def _misfit_shape(rect: Rect) -> dict[str, object]:
+    line = {"color": "$bad", "width": 2, "dash": "dash"}
+    return {"type": "path", "path": _rounded(rect, 4), "line": line, "layer": "above"}
 
 
 def _rounded(rect: Rect, radius: int) -> str:

@@ -8,6 +8,9 @@ from __future__ import annotations
 from explainer.figures import style, text
 from explainer.figures.plan import Drawn, Nest
 
+MISFIT = "✗"
+"""Begins a line that tells what does not fit."""
+
 
 def hue(level: int, words: str) -> str:
     """Returns words in bold and in a level's colour; `words` must be safe already."""
@@ -63,8 +66,9 @@ def reference(nest: Nest, array: Drawn, column: int, html: bool) -> str:
 
 def notes(nest: Nest, array: Drawn, column: int) -> tuple[str, ...]:
     """Returns the small lines below a name: who shares the array, and which indices are drawn."""
-    lines = []
-    if column < len(nest.loops) and not nest.plain and array.mapped[column] is None:
+    mark = array.mark if array.mark and array.mark.column == column else None
+    lines = [f"{MISFIT} {mark.words}"] if mark else []
+    if column < len(nest.loops) and not nest.plain and array.mapped[column] is None and not mark:
         name = text.shorten(nest.loops[column].name, 12)
         lines.append(f"one for every {name}" if array.output else f"shared by every {name}")
     if column == 0:

@@ -1,23 +1,21 @@
 """What is drawn: the nest of levels, its arrays, and the indices shown of each axis.
 
-    Report ──▶ read ──▶ Nest ──▶ nest.cut(limits) ──▶ scene, frames
+    nests.read ──▶ Nest ──▶ nest.cut(limits) ──▶ scene, frames
 
 Axes keep their number in the full array all the way in, so a cell's value is always looked
-up by its full index. Only what the report states is used: a level whose axes or sizes are
-not known, and all below it, is left out.
+up by its full index.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from explainer.figures import text
-from explainer.report import ArgumentReport, Leaf, Level, MappedLeaf, Report
+from explainer.report import Leaf
 
-MAX_LEVELS = 3
 MAX_RANK = 4
 Index = tuple[int, ...]
 
@@ -53,6 +51,15 @@ class Loop:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """What does not fit: whole axes of an array in one column, or all of it for no axes; told in a word."""
+
+    column: int
+    axes: Index
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Drawn:
     """An array of the scene. `mapped` holds, per level, the axis of the full array it maps, or None.
 
@@ -68,6 +75,7 @@ class Drawn:
     leaf: Leaf | None
     shown: tuple[Index, ...] = ()
     folded: Index = ()  # axes drawn at their first index only
+    mark: Mark | None = None
 
     @property
     def label(self) -> str:
@@ -160,194 +168,6 @@ class Nest:
                     f"{array.name} has rank {len(array.shape)}: axis {axes} is drawn at index 0 only."
                 )
         return replace(self, loops=loops, inputs=inputs, outputs=outputs, notes=tuple(notes))
-
-
-def read(report: Report) -> Nest | None:
-    """Returns what the report lets us draw, None if that is nothing."""
-    if not report.stated:
-        return _lone_call(report)
-    chain, notes = _chain(report.stated)
-    if not chain:
-        return _stalled(report)
-    own = _belongs(report, chain[0])
-    arguments = report.arguments if own else ()
-    loops = tuple(
-        Loop(level.name, level.axis_size or 0, level.function, level.out_axes, transform=level.transform)
-        for level in chain
-    )
-    inputs = _arrays([level.inputs for level in chain], arguments)
-    traced = all(level.outputs and _consistent(chain, at, True) for at, level in enumerate(chain))
-    outputs = (
-        _arrays([level.outputs for level in chain], None, report.outputs if own else ()) if traced else ()
-    )
-    return _nest(report, chain[-1].function, loops, inputs, outputs, notes) if inputs else None
-
-
-def _lone_call(report: Report) -> Nest | None:
-    """Returns one call of the function with whole arguments, for a request without levels."""
-    if report.request.levels or not report.arguments or (report.failure and report.failure.stage == "parse"):
-        return None
-    leaves = [_unmapped(leaf) for argument in report.arguments for leaf in argument.leaves]
-    inputs = _arrays([leaves], report.arguments)
-    outputs = _arrays([[_unmapped(leaf) for leaf in report.outputs]], None, report.outputs)
-    function = report.request.function
-    return _nest(report, function, (Loop("", 1, function, "", plain=True),), inputs, outputs, ())
-
-
-def _stalled(report: Report) -> Nest | None:
-    """Returns the outermost level's inputs as they stand, when their mapped axes differ in size."""
-    top = next(level for level in report.stated if level.parent is None)
-    sizes: dict[int, str] = {}
-    for leaf in top.inputs:
-        if leaf.index is not None and 0 <= leaf.index < len(leaf.shape):
-            sizes.setdefault(leaf.shape[leaf.index], leaf.path)
-        elif leaf.axis is not None:
-            return None
-    if report.failure is None or len(sizes) < 2:
-        return None
-    counts = [f"{size:,} in {text.shorten(path, 24)}" for size, path in sizes.items()]
-    stopped = f"{top.name} runs over {', but over '.join(counts)}"
-    inputs = _arrays([top.inputs], report.arguments if _belongs(report, top) else ())
-    loop = Loop(top.name, 0, top.function, top.out_axes, stalled=True)
-    nest = _nest(report, top.function, (loop,), inputs, (), ())
-    return replace(nest, stopped=stopped)
-
-
-def _nest(
-    report: Report,
-    function: str,
-    loops: tuple[Loop, ...],
-    inputs: tuple[Drawn, ...],
-    outputs: tuple[Drawn, ...],
-    notes: tuple[str, ...],
-) -> Nest:
-    finished = bool(outputs) and (all(map(_known, outputs)) or _over(report, outputs))
-    failure = None if finished else report.failure
-    return Nest(
-        function=function or "function",
-        loops=loops,
-        inputs=inputs,
-        outputs=outputs,
-        arguments=tuple((argument.name, argument.keyword) for argument in report.arguments),
-        notes=notes,
-        stopped=f"{failure.stage} failed with {failure.error_type}" if failure else "",
-        finished=finished,
-    )
-
-
-def _over(report: Report, outputs: Sequence[Drawn]) -> bool:
-    """Tells that no values will come: nobody saw the results of a call made inside jit, say."""
-    ended = bool(report.stages) and all(stage.status != "running" for stage in report.stages)
-    return ended and all(array.leaf is not None for array in outputs)
-
-
-def _belongs(report: Report, top: Level) -> bool:
-    """Tells whether a level maps the request's own arguments, not arrays made inside a function."""
-    leaves = [leaf for argument in report.arguments for leaf in argument.leaves]
-    return len(leaves) == len(top.inputs) and all(map(_same, leaves, top.inputs))
-
-
-def _chain(levels: tuple[Level, ...]) -> tuple[tuple[Level, ...], tuple[str, ...]]:
-    """Returns the outermost level and the first one inside it, and so on, as far as they are known."""
-    chain: list[Level] = []
-    notes: list[str] = []
-    parent: int | None = None
-    while children := [level for level in levels if level.parent == parent]:
-        if len(children) > 1:
-            notes.append(f"{len(children)} vmaps stand side by side; the first one is drawn.")
-        if len(chain) == MAX_LEVELS:
-            deeper = children[0].function
-            notes.append(f"{MAX_LEVELS} levels are animated; those inside ({deeper}) run within each call.")
-            break
-        chain.append(children[0])
-        parent = children[0].id
-    for at in range(len(chain)):
-        if not _consistent(chain, at, False):
-            if at:
-                notes.append(f"Level {chain[at].name} is not drawn: its axes could not be resolved.")
-            return tuple(chain[:at]), tuple(notes)
-    return tuple(chain), tuple(notes)
-
-
-def _consistent(chain: Sequence[Level], at: int, outputs: bool) -> bool:
-    """Tells whether a level's leaves are those of the level around it less its mapped axis."""
-    level = chain[at]
-    leaves = level.outputs if outputs else level.inputs
-    if level.axis_size is None or not all(_resolved(leaf, level.axis_size) for leaf in leaves):
-        return False
-    if at == 0:
-        return True
-    around = chain[at - 1].outputs if outputs else chain[at - 1].inputs
-    return len(leaves) == len(around) and all(
-        leaf.shape == _inner(outer) for leaf, outer in zip(leaves, around, strict=True)
-    )
-
-
-def _resolved(leaf: MappedLeaf, size: int) -> bool:
-    if leaf.index is None:
-        return leaf.axis is None
-    return 0 <= leaf.index < len(leaf.shape) and leaf.shape[leaf.index] == size
-
-
-def _inner(leaf: MappedLeaf) -> tuple[int, ...]:
-    if leaf.index is None:
-        return leaf.shape
-    return (*leaf.shape[: leaf.index], *leaf.shape[leaf.index + 1 :])
-
-
-def _same(leaf: Leaf, mapped: MappedLeaf) -> bool:
-    return (leaf.path, leaf.shape) == (mapped.path, mapped.shape)
-
-
-def _unmapped(leaf: Leaf) -> MappedLeaf:
-    return MappedLeaf(leaf.path, leaf.dtype, leaf.shape, None, None)
-
-
-def _known(array: Drawn) -> bool:
-    return array.leaf is not None and (array.leaf.preview is not None or 0 in array.shape)
-
-
-def _arrays(
-    levels: Sequence[Sequence[MappedLeaf]],
-    arguments: tuple[ArgumentReport, ...] | None,
-    outputs: tuple[Leaf, ...] = (),
-) -> tuple[Drawn, ...]:
-    """Returns the arrays of a nest with their values: inputs of these arguments, or outputs for None."""
-    values = outputs
-    if arguments is not None:
-        values = tuple(leaf for argument in arguments for leaf in argument.leaves)
-    groups = list(_groups(levels[0], arguments))
-    arrays = []
-    for at, leaf in enumerate(levels[0]):
-        value = values[at] if at < len(values) and values[at].shape == leaf.shape else None
-        arrays.append(
-            Drawn(
-                key=f"{'out' if arguments is None else 'in'}{at}",
-                path=leaf.path,
-                group=groups[at],
-                output=arguments is None,
-                shape=leaf.shape,
-                mapped=_mapped_axes([level[at] for level in levels]),
-                leaf=value,
-            )
-        )
-    return tuple(arrays)
-
-
-def _groups(leaves: Sequence[MappedLeaf], arguments: tuple[ArgumentReport, ...] | None) -> Iterator[str]:
-    """Yields, per leaf, the tree it belongs to: its argument, or "out" for several outputs."""
-    if arguments is None:
-        yield from ("out" if len(leaves) > 1 and leaf.path.startswith("out[") else "" for leaf in leaves)
-    elif not arguments:
-        yield from ("" for _ in leaves)
-    else:
-        for argument in arguments:
-            yield from ("" if leaf.path == argument.name else argument.name for leaf in argument.leaves)
-
-
-def _mapped_axes(leaves: Sequence[MappedLeaf]) -> tuple[int | None, ...]:
-    left = list(range(len(leaves[0].shape)))
-    return tuple(None if leaf.index is None else left.pop(leaf.index) for leaf in leaves)
 
 
 def _common(loop: Loop, level: int, arrays: Sequence[Drawn], limit: int) -> Index:

@@ -69,6 +69,19 @@ class Spot:
             cells.append(tuple(at.get(axis, folded.get(axis)) for axis in range(rank)))
         return cells
 
+    def misfits(self) -> tuple[Rect, ...]:
+        """Returns frames around what does not fit: the entries of an axis one by one, or all cells."""
+        mark = self.array.mark
+        if mark is None or mark.column != self.column:
+            return ()
+        drawn = [axis for axis in mark.axes if axis in self.array.drawn_axes(self.column)]
+        if drawn:
+            return tuple(
+                rect for index in self.array.shown[drawn[0]] for rect in self.windows(drawn[0], index)
+            )
+        around = Rect(0, 0, self.placement.width, self.placement.height)
+        return (around.moved(self.x, self.y),)
+
     def windows(self, axis: int, index: int) -> tuple[Rect, ...]:
         """Returns frames around cells `index` of `axis`: one a sheet; one in all for rank 4, axis 0."""
         axes = self.array.drawn_axes(self.column)
@@ -285,9 +298,10 @@ def _put(
         words.append(Label(centre, line, block.label))
         for number, note in enumerate(block.notes):
             below = line + 16 + NOTE * number
+            colour = "$bad" if note.startswith(labels.MISFIT) else "$mute"
             words.append(
                 Label(
-                    centre, below, text.escape(note), size=style.SMALL_TEXT, colour="$mute", family=style.SANS
+                    centre, below, text.escape(note), size=style.SMALL_TEXT, colour=colour, family=style.SANS
                 )
             )
         for gap in block.placement.gaps:

@@ -22,6 +22,7 @@ from explainer.report import (
     Layer,
     Leaf,
     Level,
+    Mismatch,
     Report,
 )
 from explainer.views.axis_order import AxisOrder, arranged
@@ -126,7 +127,16 @@ class _View:
         if failure is None:
             return None
         levels = tuple(self.ids[n] for n in failure.blame.levels if n in self.ids)
-        return replace(failure, blame=replace(failure.blame, levels=levels))
+        blame = replace(failure.blame, levels=levels)
+        return replace(failure, blame=blame, mismatch=self.mismatch(failure.mismatch))
+
+    def mismatch(self, mismatch: Mismatch | None) -> Mismatch | None:
+        """Returns what does not fit with the new numbers of the levels; None at a level left out."""
+        ids: dict[int | None, int | None] = {None: None, **self.ids}
+        if mismatch is None or mismatch.level not in ids:
+            return None
+        lanes = tuple(replace(lane, taken=tuple(map(ids.get, lane.taken))) for lane in mismatch.lanes)
+        return Mismatch(lanes, ids[mismatch.level])
 
 
 def _around(report: Report, level: Level) -> tuple[Level, ...]:

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from explainer.report import ArgumentReport, Failure, Leaf, Level, MappedLeaf, Report
+from explainer.report import ArgumentReport, Blame, Failure, Lane, Leaf, Level, MappedLeaf, Mismatch, Report
 from explainer.spec import Request, Vmap
 
 
@@ -189,6 +189,57 @@ def unequal() -> Report:
     return replace(good, levels=(replace(good.levels[0], axis_size=None),))
 
 
+def _stopped(report: Report, level: int | None, *lanes: Lane, blamed: str = "") -> Report:
+    """Returns a failure with its mismatch, without the size of the level that could not begin."""
+    blame = Blame(paths=(blamed,) if blamed else ())
+    failure = Failure("trace", "ValueError", "JAX's words", "Ours.", blame, mismatch=Mismatch(lanes, level))
+    levels = tuple(replace(each, axis_size=None) if each.id == level else each for each in report.levels)
+    return replace(report, failure=failure, levels=levels, outputs=())
+
+
+def misfit() -> Report:
+    lanes = (
+        Lane("X", "float64", (3, 2), 0, (0,)),
+        Lane("Y", "float64", (4, 2), 0, (0,)),
+    )
+    return _stopped(unequal(), 0, *lanes)
+
+
+def misfit_inside() -> Report:
+    """Returns 5 rows in X and 4 in Y for an inner level, whose outer one goes well."""
+    inputs = [Given("X", numbers(3, 5, 2), (0, 0)), Given("Y", numbers(4, 2), (None, 0))]
+    lanes = (
+        Lane("X", "float64", (5, 2), 0, (0,), (3, 5, 2), (0, None, None)),
+        Lane("Y", "float64", (4, 2), 0, (0,), (4, 2), (None, None)),
+    )
+    return _stopped(make("f", "ij", inputs, []), 1, *lanes)
+
+
+def no_such_axis() -> Report:
+    """Returns an inner level that asks X, a vector by then, for an axis 1."""
+    good = make("f", "ij", [Given("X", numbers(3, 2), (0, None)), Given("Y", numbers(4, 2), (None, 0))], [])
+    x, y = good.levels[1].inputs
+    inner = replace(good.levels[1], inputs=(replace(x, axis=1), y))
+    lanes = (Lane("X", "float64", (2,), note="has no axis 1"), Lane("Y", "float64", (4, 2), 0))
+    return _stopped(replace(good, levels=(good.levels[0], inner)), 1, *lanes, blamed="X")
+
+
+def misfit_in_function() -> Report:
+    good = make("f", "i", [Given("X", numbers(8, 3), (0,)), Given("W", numbers(4, 5), (None,))], [])
+    lanes = (Lane("x * 2", "float64", (3,), None, (0,)), Lane("W", "float64", (4, 5), None, (0,)))
+    return _stopped(good, None, *lanes)
+
+
+def static_value() -> Report:
+    return _stopped(
+        make("f", "i", [Given("X", numbers(3), (0,)), Given("s", None, (None,), ())], []),
+        0,
+        Lane("X", "float64", (3,), 0),
+        Lane("s", "", (), note="the Python value 2"),
+        blamed="s",
+    )
+
+
 def ranks(rank: int) -> Report:
     x = numbers(*(2, 3, 4, 2)[:rank])
     return make(
@@ -213,6 +264,11 @@ def awkward() -> Report:
 
 SCENES = {
     "unequal": unequal,
+    "misfit": misfit,
+    "misfit inside": misfit_inside,
+    "no such axis": no_such_axis,
+    "misfit in function": misfit_in_function,
+    "static value": static_value,
     "awkward": awkward,
     **{f"rank {rank}": partial(ranks, rank) for rank in range(5)},
     "pairwise": pairwise,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import explainer
-from explainer.figures import plan
+from explainer.figures import nests
 from explainer.report import Leaf, Report
 from explainer.spec import Argument, Request, Stage, Vmap
 from explainer.views import lens
@@ -145,7 +145,7 @@ def test_the_levels_around_a_call_are_its_stated_nest(explained, name, level):
 @pytest.mark.parametrize(("name", "level"), EVERY_CALL)
 def test_every_call_is_drawn_with_all_its_levels(explained, name, level):
     one = focus(explained(name), level)
-    nest = plan.read(one)
+    nest = nests.read(one)
     assert nest is not None
     assert [loop.name for loop in nest.loops] == [each.name for each in one.stated]
     assert nest.outputs

@@ -1,0 +1,103 @@
+"""The animation of a failing request goes as far as the request does, and marks what does not fit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from explainer.figures.animation import Animation, animation
+from explainer.figures.captions import plain
+from explainer.figures.nests import read
+from explainer.report import MappedLeaf
+from tests.figures import reports
+
+CASES = {
+    # scene: phases, last caption, marks {(path, column): full axes}
+    "misfit": (["start", "end"], "i runs over 3 in X, but over 4 in Y", {("X", 0): (0,), ("Y", 0): (0,)}),
+    "misfit inside": (
+        ["start", "slice", "pass", "end"],
+        "j runs over 5 in X, but over 4 in Y",
+        {("X", 1): (1,), ("Y", 1): (0,)},
+    ),
+    "no such axis": (["start", "slice", "pass", "end"], "X has no axis 1 inside i", {("X", 1): ()}),
+    "misfit in function": (
+        ["start", "slice", "pass", "end"],
+        "trace failed with ValueError (W: axis 0 has 4)",
+        {("W", 1): (0,)},
+    ),
+    "static value": (["start", "end"], "s is the Python value 2", {}),
+    "unequal": (["start", "end"], "i runs over 3 in X, but over 4 in Y", {}),
+}
+EVERY = pytest.mark.parametrize("name", CASES)
+
+
+def drawn(name: str) -> Animation:
+    built = animation(reports.SCENES[name]())
+    assert built is not None
+    return built
+
+
+@EVERY
+def test_it_goes_as_far_as_the_level_that_fails(name):
+    meta: Any = drawn(name).meta
+    assert [phase for phase, _ in meta["phases"]] == CASES[name][0]
+    assert not meta["notes"]
+
+
+@EVERY
+def test_the_last_caption_says_why_it_stops(name):
+    meta: Any = drawn(name).meta
+    assert plain(meta["captions"][-1]) == f"stopped here: {CASES[name][1]}"
+
+
+@EVERY
+def test_the_values_that_do_not_fit_are_marked(name):
+    nest = read(reports.SCENES[name]())
+    assert nest is not None
+    marks = {(array.path, array.mark.column): array.mark.axes for array in nest.inputs if array.mark}
+    assert marks == CASES[name][2]
+
+
+@pytest.mark.parametrize(
+    ("name", "frames", "words"),
+    [
+        ("misfit", 3 + 4, ["✗ axis 0 has 3", "✗ axis 0 has 4"]),
+        ("misfit inside", 5 + 4, ["✗ axis 0 has 5", "✗ axis 0 has 4"]),
+        ("no such axis", 1, ["✗ has no axis 1"]),
+        ("misfit in function", 4, ["✗ axis 0 has 4"]),
+        ("pairwise", 0, []),
+    ],
+)
+def test_a_mark_is_a_dashed_frame_and_a_word(name, frames, words):
+    layout: Any = drawn(name).figure["layout"]
+    red = [shape for shape in layout["shapes"] if shape["line"]["color"] == "$bad"]
+    assert len(red) == frames and all(shape["line"]["dash"] == "dash" for shape in red)
+    notes = [note["text"] for note in layout["annotations"] if note["font"]["color"] == "$bad"]
+    assert sorted(notes) == sorted(words)
+
+
+def test_an_axis_that_is_not_there_is_marked_without_a_mismatch():
+    report = reports.no_such_axis()
+    assert report.failure is not None
+    nest = read(replace(report, failure=replace(report.failure, mismatch=None)))
+    assert nest is not None and nest.inputs[0].mark is not None
+    assert nest.inputs[0].mark.words == "has no axis 1"
+
+
+def test_a_lane_of_another_shape_marks_nothing():
+    report = reports.misfit()
+    assert report.failure is not None and report.failure.mismatch is not None
+    lanes = tuple(replace(lane, shape=(9, 9)) for lane in report.failure.mismatch.lanes)
+    mismatch = replace(report.failure.mismatch, lanes=lanes)
+    nest = read(replace(report, failure=replace(report.failure, mismatch=mismatch)))
+    assert nest is not None and not any(array.mark for array in nest.inputs)
+
+
+def test_a_level_that_is_handed_something_else_is_not_drawn():
+    report = reports.misfit_inside()
+    odd = (MappedLeaf("X", "float64", (7,), 0, 0), report.levels[1].inputs[1])
+    nest = read(replace(report, levels=(report.levels[0], replace(report.levels[1], inputs=odd))))
+    assert nest is not None and [loop.name for loop in nest.loops] == ["i"]
+    assert nest.notes == ("Level j is not drawn: its axes could not be resolved.",)
