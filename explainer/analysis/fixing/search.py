@@ -15,6 +15,7 @@ import jax
 from explainer.analysis import parsing
 from explainer.analysis.fixing.trial import Failed, Prover, Trial, attempt, quiet
 from explainer.analysis.parsing import Program
+from explainer.analysis.spans import Sources
 from explainer.edits import arguments, axes, code, nests, results
 from explainer.edits.candidate import Candidate
 from explainer.edits.situation import Situation
@@ -25,6 +26,9 @@ MOST_FIXES = 5
 ENOUGH = 14  # candidates that trace; further ones cost more and would hardly be shown
 SECONDS = 1.6
 _TRACING = 0.6  # share of the time for traces; the rest is for proofs
+_MENDING = 0.75  # share of the time after which no code is edited any more
+MOST_MENDED = 8  # states of the code that are edited further
+MOST_EDITS = 12  # edits of one state
 _PROMOTES = 1.5  # cost of a function that combines arrays of different ranks
 
 
@@ -166,9 +170,74 @@ def _anew(request: Request) -> Program:
 
 
 def _mended(under_way: Search) -> list[Alive]:
-    """Edits the code where it fails, and again where it fails next, up to four times."""
+    """Edits the code where it fails, and again where it fails next, the cheapest first."""
+    s, program = under_way.situation, under_way.program
+    if program is None:
+        return []
+    first = attempt(program)
+    if not isinstance(first, Failed):
+        return []
     found: list[Alive] = []
+    left = [_State(s.request, (), 0.0, first.error)]
+    for _ in range(MOST_MENDED):
+        if not left or len(found) >= MOST_FIXES or under_way.over(_MENDING):
+            break
+        state = left.pop(0)
+        alive, failed = _edited_once(under_way, state)
+        found += alive
+        left = sorted([*left, *failed], key=lambda state: state.cost)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """Code on its way to be mended: what was edited, and the error that it has now."""
+
+    request: Request
+    said: tuple[str, ...]
+    cost: float
+    error: Exception
+
+
+def _edited_once(under_way: Search, state: _State) -> tuple[list[Alive], list[_State]]:
+    """Returns (what traces after one edit more, what fails elsewhere after it)."""
+    alive, failed = [], []
+    for candidate in _next(under_way.situation.request, state):
+        if under_way.over(_MENDING):
+            break
+        trial = _tried(under_way, candidate)
+        if isinstance(trial, Trial):
+            alive.append(_ranked(candidate, trial))
+        elif isinstance(trial, Failed) and not _alike(state, candidate.request, trial.error):
+            said = (*state.said, candidate.summary)
+            failed.append(_State(candidate.request, said, candidate.cost, trial.error))
+    return alive, failed
+
+
+def _next(before: Request, state: _State) -> list[Candidate]:
+    """Lists candidates with one edit more."""
+    span = Sources(state.request).of_error(state.error)
+    source = "code" if span is None else span.source
+    if source not in ("code", "function"):
+        return []
+    own = state.request.code if source == "code" else state.request.function.strip()
+    found = []
+    for edit in code.edits(own, span, type(state.error).__name__)[:MOST_EDITS]:
+        after = code.edited(state.request, source, edit.text)
+        said = [*state.said, edit.summary]
+        found.append(code.candidate(before, after, said, state.cost + edit.cost))
+    return found
+
+
+def _alike(state: _State, request: Request, error: Exception) -> bool:
+    """Tells that an edit left the failure where it was: the same type of error at the same text."""
+    if type(error) is not type(state.error):
+        return False
+    old, new = Sources(state.request), Sources(request)
+    before, after = old.of_error(state.error), new.of_error(error)
+    if before is None or after is None:
+        return before is after
+    return old.text(before) == new.text(after) and before.line >= after.line
 
 
 def _proven(under_way: Search, alive: list[Alive]) -> tuple[Fix, ...]:

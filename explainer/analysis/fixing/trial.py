@@ -205,10 +205,10 @@ class Prover:
         return f"same as your function before the edit, called on {compared} of {prod(sizes):,} examples"
 
     def _before(self, program: Program, leaves: list[Any]) -> list[Any] | None:
-        """Calls the function as it was on one example: of JAX arrays, else of NumPy's; None if it fails."""
+        """Calls the function as it was on one example, of JAX arrays, else of NumPy's; None if it fails."""
         assert self.oracle is not None
         arrays = set(axes.array_operands(program))
-        for make in (jax.numpy.asarray, np.array):
+        for make in (jax.numpy.asarray, np.array, lambda leaf: leaf):
             given = [make(leaf) if n in arrays else leaf for n, leaf in enumerate(leaves)]
             args, kwargs = jax.tree.unflatten(program.tree, given)
             try:
