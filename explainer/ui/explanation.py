@@ -41,6 +41,7 @@ def drawn(report: Report) -> tuple[object, ...]:
         report.levels,
         report.equations,
         report.outputs,
+        report.failure,
         starting(report),
     )
 
