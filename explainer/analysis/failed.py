@@ -58,6 +58,7 @@ class FailedCall:
     span: Span | None  # of the call
     makings: tuple[Span | None, ...]  # per level: its jax.vmap(...) in the text, where it was found
     around: tuple[Around, ...] = ()
+    under: tuple[str, ...] = ()  # the names of all levels that it stood under, stated ones included
     file: str = ""  # in which the call stands, as Python names it: "<code>"
     ended: bool = True  # traced again, the nest ended in the same error
 
@@ -78,21 +79,20 @@ def is_of_vmap(error: BaseException) -> bool:
     return bool(internals.vmap_calls(error)) or internals.vmap_making(error) is not None
 
 
-def find(error: BaseException, sources: Sources, stated: int = 0) -> FailedCall | None:
+def find(error: BaseException, sources: Sources, stated: Sequence[str] = ()) -> FailedCall | None:
     """Returns the vmapped call that an error came out of; None where it came out of none.
 
-    `stated` levels are the request's own, put around its function here: they are not looked for.
+    `stated` names the request's own levels, put around its function here: they are not looked for.
     """
     made = internals.vmap_making(error)
     if made is not None:
         return _refused(error, made, sources)
     calls = [call for call in internals.vmap_calls(error) if not internals.is_ours(call.setting.fun)]
     if stated and calls and internals.called_by_us(calls[0]):
-        calls = calls[len(_at_once(calls[:stated], 0)) :]
+        calls = calls[len(_at_once(calls[: len(stated)], 0)) :]
     if not calls:
         return None
-    nests = _nests(calls)
-    return _taken_apart(error, nests, sources)
+    return _taken_apart(error, _nests(calls), sources, tuple(stated))
 
 
 def _refused(error: BaseException, made: Made, sources: Sources) -> FailedCall | None:
@@ -118,7 +118,7 @@ def _refused(error: BaseException, made: Made, sources: Sources) -> FailedCall |
     program = _program(setting.fun, mapped, names, levels, scope)
     nest, ended = _nest(program, error, [mapped])
     file = place[0].f_code.co_filename
-    return FailedCall(error, program, nest, span, (span,), (), file, ended) if ended else None
+    return FailedCall(error, program, nest, span, (span,), (), (), file, ended) if ended else None
 
 
 def _nests(calls: Sequence[Mapped]) -> list[Sequence[Mapped]]:
@@ -148,12 +148,12 @@ def _taken_apart(error: BaseException, nests: Sequence[Sequence[Mapped]], source
     around: list[Around] = []
     depth = 0
     for calls in nests[:-1]:
-        program, span, _, _ = _stated(calls[0], depth, sources)
-        depth += len(program.levels)
+        program, span, _, _ = _stated(calls[0], len(under), sources)
+        under += tuple(level.name for level in program.levels)
         around.append(Around(program, tuple(_avals(program, calls)), span))
-    program, span, makings, file = _stated(nests[-1][0], depth, sources)
+    program, span, makings, file = _stated(nests[-1][0], len(under), sources)
     nest, ended = _nest(program, error, nests[-1])
-    return FailedCall(error, program, nest, span, makings, tuple(around), file, ended)
+    return FailedCall(error, program, nest, span, makings, tuple(around), under, file, ended)
 
 
 def _stated(

@@ -34,7 +34,7 @@ def explain(
 
 def through(run: Run, until: Stage) -> Report:
     """Does the stages of a run up to `until`, as far as they go."""
-    with _turn, failed.keeping():
+    with _turn, failed.keeping(most=8):
         run.until = until
         for name in _up_to(run.plan, until):
             if not run.stage(name):

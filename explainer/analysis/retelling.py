@@ -26,7 +26,7 @@ def levels(call: FailedCall, found: Sequence[Level]) -> tuple[tuple[Level, ...],
     A level that was found already is not added again.
     """
     every, ids = list(found), []
-    parent: int | None = None
+    parent = max((level.id for level in found if not level.captured), default=None)
     for nest in call.around:
         for level in _as_captured(axes.levels(nest.program, nest.avals), nest.program, nest.span):
             parent = _put(every, replace(level, parent=parent))
@@ -111,10 +111,10 @@ def _scene(call: FailedCall, request: Request, sources: Sources, stage: Stage) -
 
 
 def _around(call: FailedCall) -> str:
-    names = [level.name for nest in call.around for level in nest.program.levels]
-    if not names:
+    if not call.under:
         return ""
-    return f" The call stands inside vmap over {' and '.join(names)}: its values are those of one example."
+    names = " and ".join(call.under)
+    return f" The call stands inside vmap over {names}: its values are those of one example."
 
 
 def _blame(blame: Blame, call: FailedCall, ids: Sequence[int]) -> Blame:

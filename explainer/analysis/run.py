@@ -75,6 +75,7 @@ class Run:
         self.outputs: Any = None
         self.observed: Capture | None = None  # of a script: its calls as it ran
         self.capture: Capture | None = None  # and as they were followed
+        self.compilations: list[Any] = []  # of a script: what XLA compiled while it ran, and for which lines
         self.printed: dict[Stage, str] = {}
         self.until: Stage = "time"  # the last stage that was asked for
         self.failed: FailedCall | None = None  # the user's own vmapped call that an error came out of
@@ -120,7 +121,7 @@ class Run:
 
     def _own_call(self, name: Stage, error: BaseException) -> Failure | None:
         """Explains an error by the user's own vmapped call that it came out of, if it came out of one."""
-        stated = 0 if self.program is None else len(self.program.levels)
+        stated = () if self.program is None else [level.name for level in self.program.levels]
         try:
             call = failed.find(error, self.sources, stated)
             if call is None:

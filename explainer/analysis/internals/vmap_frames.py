@@ -82,24 +82,25 @@ class Made:
         return _setting(bound.arguments)
 
 
-_kept: dict[int, tuple[BaseException, types.TracebackType]] = {}  # by thread: the last error JAX filtered
-_users: list[object] = []  # who wants them kept
+_Kept = tuple[BaseException, types.TracebackType]
+
+_kept: dict[int, list[_Kept]] = {}  # by thread: the last errors that JAX filtered, the latest last
+_users: list[int] = []  # of each who wants them kept, how many
 _lock = threading.Lock()
 _filter = traceback_util.filter_traceback
 
 
 @contextlib.contextmanager
-def keeping_frames() -> Iterator[None]:
-    """Keeps meanwhile, of the last error in each thread, the frames that JAX removes from its traceback."""
-    user = object()
+def keeping_frames(most: int = 1) -> Iterator[None]:
+    """Keeps meanwhile, of the last errors in each thread, the frames that JAX removes from tracebacks."""
     with _lock:
-        _users.append(user)
+        _users.append(most)
         traceback_util.filter_traceback = _noted
     try:
         yield
     finally:
         with _lock:
-            _users.remove(user)
+            _users.remove(most)
             if not _users:
                 traceback_util.filter_traceback = _filter
                 _kept.clear()
@@ -108,11 +109,17 @@ def keeping_frames() -> Iterator[None]:
 def _noted(traceback: types.TracebackType) -> types.TracebackType | None:
     frame = traceback.tb_frame
     error = frame.f_locals.get("e") if frame.f_code.co_qualname == _BOUNDARY else None
-    if isinstance(error, BaseException):
-        known = _kept.get(threading.get_ident())
-        if known is None or known[0] is not error:  # filtered twice, it has lost its frames the first time
-            _kept[threading.get_ident()] = (error, traceback)
+    if isinstance(error, BaseException) and _traceback(error) is None:  # the first time it has all its frames
+        known = _kept.setdefault(threading.get_ident(), [])
+        known.append((error, traceback))
+        del known[: -max(_users, default=1)]
     return _filter(traceback)
+
+
+def _traceback(error: BaseException) -> types.TracebackType | None:
+    """Returns the traceback that was kept of an error, in whatever thread it was raised."""
+    every = [each for known in list(_kept.values()) for each in list(known)]
+    return next((traceback for known, traceback in every if known is error), None)
 
 
 def vmap_calls(error: BaseException) -> tuple[Mapped, ...]:
@@ -158,7 +165,7 @@ def called_by_us(call: Mapped) -> bool:
 def _places(error: BaseException) -> list[Place]:
     """Lists the frames of a traceback, outermost first, those that JAX removed put back."""
     seen = [(each.tb_frame, each.tb_lasti) for each in _walk(error.__traceback__)]
-    kept = next((traceback for known, traceback in list(_kept.values()) if known is error), None)
+    kept = _traceback(error)
     if kept is None:
         return seen
     inside = [(each.tb_frame, each.tb_lasti) for each in _walk(kept)]
