@@ -144,9 +144,10 @@ def _direct(outer: Mapped, inner: Mapped) -> bool:
     return made is not None and made.fun is inner.setting.fun
 
 
-def _taken_apart(error: BaseException, nests: Sequence[Sequence[Mapped]], sources: Sources) -> FailedCall:
+def _taken_apart(
+    error: BaseException, nests: Sequence[Sequence[Mapped]], sources: Sources, under: tuple[str, ...]
+) -> FailedCall:
     around: list[Around] = []
-    depth = 0
     for calls in nests[:-1]:
         program, span, _, _ = _stated(calls[0], len(under), sources)
         under += tuple(level.name for level in program.levels)
