@@ -29,6 +29,7 @@ from explainer.analysis import (
     surroundings,
 )
 from explainer.analysis.capturing import MOST_LEVELS, Capture, Captured, Enough
+from explainer.analysis.findings import retraces
 from explainer.analysis.inlining import without_jit
 from explainer.analysis.listing import Listing
 from explainer.analysis.run import Plan, Run, needed
@@ -42,7 +43,8 @@ def _parse(run: Run) -> None:
 
 def _run(run: Run) -> None:
     run.observed = observed = Capture()
-    with _as_it_was(observed), _found_added(run, observed), observed.observing(), _exit_is_an_end():
+    watching = retraces.watched(run.compilations), observed.observing()
+    with _as_it_was(observed), _found_added(run, observed), watching[0], watching[1], _exit_is_an_end():
         parsing.run_script(run.report.request)
         jax.effects_barrier()
     if len(observed.found) >= MOST_LEVELS:

@@ -12,7 +12,17 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from explainer.analysis import printed
-from explainer.analysis.findings import branches, broadcasts, keys, loops, nonfinite, unused, wholes
+from explainer.analysis.findings import (
+    branches,
+    broadcasts,
+    keys,
+    loops,
+    nesting,
+    nonfinite,
+    retraces,
+    unused,
+    wholes,
+)
 from explainer.analysis.findings.scope import Scope, scope
 from explainer.analysis.run import Run, RunLimits
 from explainer.errors import message
@@ -27,10 +37,14 @@ FINDERS: tuple[Finder, ...] = (
     keys.all_of_them,
     broadcasts.accidental,
     nonfinite.made,
+    retraces.again,
     wholes.closed_over,
     unused.inputs,
     branches.both,
     unused.outputs,
+    nesting.swapped,
+    nesting.negative,
+    nesting.moved,
     loops.slowest,
 )
 """Those that only read come first, those that run something last."""

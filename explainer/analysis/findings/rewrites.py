@@ -82,6 +82,8 @@ def _texts(request: Request, place: str) -> str:
     kind, _, name = place.partition(" ")
     if kind == "code":
         return request.code
+    if kind == "levels":
+        return "\n".join(level.in_axes for level in request.levels)
     if kind == "argument":
         return next((each.value for each in request.arguments if each.name == name), "")
     return str(getattr(request.levels[int(name.rpartition(" ")[2])], kind))
