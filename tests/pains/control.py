@@ -206,7 +206,7 @@ CASES = (
         "jax-ml/jax#19314",
         EFFECT,
         finding="effect_in_branch",
-        says=("print", "both|every"),
+        says=("print", "both|every|all examples"),
     ),
     Case(
         "while-inside-a-mapped-cond",

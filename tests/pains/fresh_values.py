@@ -244,7 +244,7 @@ from jax import lax
 def running_total(xs):
     def step(total, x):
         return total + x, total
-    return lax.scan(step, jnp.array(0), xs)[0]
+    return lax.scan(step, jnp.zeros((), jnp.int32), xs)[0]
 
 print(jax.vmap(running_total)(jnp.ones((2, 4))))
 """)
@@ -527,7 +527,7 @@ CASES = (
         "a forum question on scan",
         CARRY,
         says=("carry|total", "int32|i32", "float32|f32"),
-        mended=(edited(CARRY, ("jnp.array(0)", "jnp.array(0.0)")),),
+        mended=(edited(CARRY, ("jnp.int32", "jnp.float32")),),
     ),
     Case(
         "branches-of-two-types",

@@ -188,7 +188,7 @@ CASES = (
         "google/flax#4355",
         STATE_KEYS,
         says=(r"\bparams\b", r"\bx\b", "3", "5"),
-        blames=("params", "x"),
+        blames=("x",),
         mended=(
             edited(STATE_KEYS, ("jax.vmap(apply)(params", "jax.vmap(apply, in_axes=(0, None))(params")),
             edited(

@@ -409,7 +409,7 @@ CASES = (
         "True for an argument that is mapped",
         "jax-ml/jax#6399",
         BOOLEAN,
-        says=("True|False", "int"),
+        says=("True|False", "int|write 0"),
         blames=("x",),
         level=0,
         mended=(releveled(BOOLEAN, "(None, 0)"),),
