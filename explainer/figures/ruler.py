@@ -114,7 +114,7 @@ def _axis(bar: Bar) -> Html:
         verb = "taken by" if bar.role == "taken" else "mapped by"
         parts.append(tag("small", join((escape(verb), tag("b", escape(bar.level_name))), " ")))
     if bar.conflict:
-        parts.append(tag("small", escape("✗ does not fit"), "pg-misfit"))
+        parts.append(tag("small", escape(f"✗ {bar.misfit}"), "pg-misfit"))
     return tag(
         "div", f"{tag('span', escape(bar.name))} {tag('div', join(parts, ' '), 'pg-span')}", f"pg-axis{hue}"
     )

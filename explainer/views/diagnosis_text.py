@@ -7,11 +7,14 @@ Each returns the lines of one section, none where there is nothing to say.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 
 from explainer.report import Blame, Finding, Fix, Reading, Report
 from explainer.spec import Request
 from explainer.views import carets, fix_text, mismatch
+
+_WIDTH = 100
 
 STAGE_WORDS = {
     "parse": "reading the request",
@@ -34,7 +37,7 @@ def failed(report: Report) -> list[str]:
         return []
     limit = f" (limit: {failure.limit})" if failure.limit else ""
     lines = [f"while {STAGE_WORDS[failure.stage]}: {failure.error_type}{limit}"]
-    lines += failure.explanation.split("\n") if failure.explanation else []
+    lines += _prose(failure.explanation)
     lines += _carets(failure.blame, report.request)
     if failure.mismatch is not None and failure.mismatch.lanes:
         lines += ["", *mismatch.told(failure.mismatch, report)]
@@ -63,7 +66,7 @@ def wanted(report: Report) -> list[str]:
         return []
     lines = [f"You asked for {asked.text}."]
     if asked.why_not:
-        lines += asked.why_not.split("\n")
+        lines += _prose(asked.why_not)
     return [*lines, *_numbered(asked.solutions, level_names(report))]
 
 
@@ -83,7 +86,7 @@ def level_names(report: Report) -> tuple[str, ...]:
 
 
 def _finding(finding: Finding, report: Report) -> list[str]:
-    inner = [*finding.explanation.split("\n"), *_carets(finding.blame, report.request)]
+    inner = [*_prose(finding.explanation), *_carets(finding.blame, report.request)]
     inner += _numbered(finding.fixes, level_names(report))
     return [fix_text.headline(finding), *_indented(inner)]
 
@@ -109,6 +112,16 @@ def _reading(reading: Reading) -> list[str]:
 
 def _carets(blame: Blame, request: Request) -> list[str]:
     return [line for lines in carets.places(blame, request) for line in ("", *lines)]
+
+
+def _prose(words: str) -> list[str]:
+    """Returns sentences as lines that are not too long; its own line breaks stay."""
+    lines = words.split("\n") if words else []
+    return [part for line in lines for part in (_wrapped(line) or [line])]
+
+
+def _wrapped(line: str) -> list[str]:
+    return textwrap.wrap(line, _WIDTH, drop_whitespace=True, break_long_words=False, break_on_hyphens=False)
 
 
 def _indented(lines: Iterable[str], by: int = 2) -> list[str]:

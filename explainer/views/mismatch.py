@@ -46,6 +46,7 @@ class Bar:
     level: int | None = None  # that maps it, or took it
     level_name: str = ""
     kin: int | None = None
+    note: str = ""  # what else is known of an axis that does not fit: "3 examples"
 
     @property
     def name(self) -> str:
@@ -58,8 +59,12 @@ class Bar:
     def words(self) -> str:
         """Returns what befalls it: "mapped by i", "taken by i", "does not fit"."""
         said = {"mapped": f"mapped by {self.level_name}", "taken": f"taken by {self.level_name}", "free": ""}
-        parts = [said[self.role] if self.level_name else "", "does not fit" if self.conflict else ""]
-        return ", ".join(filter(None, parts))
+        return ", ".join(filter(None, (said[self.role] if self.level_name else "", self.misfit)))
+
+    @property
+    def misfit(self) -> str:
+        """Returns that it does not fit: "does not fit: 3 examples", "" for an axis that does."""
+        return ("does not fit" + (f": {self.note}" if self.note else "")) if self.conflict else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +282,7 @@ class _Drawing:
             share=self._share(size),
             whole=whole,
             conflict=axis in lane.conflicts,
+            note=lane.note if axis in lane.conflicts[:1] else "",
             level=level,
             level_name="" if level is None else self._level_name(level),
             kin=self.kins.get(size),
@@ -287,10 +293,14 @@ class _Drawing:
         return share if self.linear else math.sqrt(share)
 
     def _words(self, lane: Lane) -> str:
-        if lane.note or self.mismatch.level is None or lane.axis is not None or lane.conflicts:
-            return lane.note or ("a scalar" if lane.dtype and not lane.shape else "")
-        shared = f"shared by every {self._level_name(self.mismatch.level)}"
-        return shared if lane.shape else f"a scalar, {shared}"
+        if lane.axis is not None or any(axis < len(lane.shape) for axis in lane.conflicts):
+            return "" if lane.conflicts else lane.note
+        scalar = "a scalar" if lane.dtype and not lane.shape else ""
+        failure = self.report.failure
+        handed = failure is None or failure.stage != "batch"  # else these are results, on their way out
+        if lane.note or self.mismatch.level is None or not handed:
+            return lane.note or scalar
+        return ", ".join(filter(None, (scalar, f"shared by every {self._level_name(self.mismatch.level)}")))
 
     def _level_name(self, level: int) -> str:
         known = {each.id: each.name for each in self.report.levels}

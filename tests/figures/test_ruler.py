@@ -172,6 +172,22 @@ def test_text_lines_up():
     ]
 
 
+def test_what_is_noted_of_a_conflict_stands_at_its_axis():
+    noted = Mismatch((lane("X", 3, axis=0, bad=(0,), note="3 examples"), lane("Y", 4, axis=0)), 0)
+    assert told(noted, report())[0].endswith("mapped by i, does not fit: 3 examples")
+    assert words(noted).count("3 examples") == 1 and "✗ does not fit: 3 examples" in words(noted)
+
+
+def test_results_are_not_said_to_be_shared():
+    leaving = report()
+    assert leaving.failure is not None
+    leaving = replace(leaving, failure=replace(leaving.failure, stage="batch"))
+    assert told(Mismatch((lane("out"), lane("out[1]", 2)), 0), leaving) == [
+        "out     f32[]   · a scalar",
+        "out[1]  f32[2]  axis 0  ──  2",
+    ]
+
+
 def test_names_stay_text():
     lanes = (replace(UNEQUAL.lanes[0], name="<img src=x>", note="<script>"), *UNEQUAL.lanes[1:])
     html = ruler(Mismatch(lanes, 0), report("<>"))

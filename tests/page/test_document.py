@@ -71,7 +71,7 @@ def names(read: Reader) -> Iterator[str]:
         "The error as it was raised message",
         "✗ different from a plain Python loop",
         "DIFFERENT from a plain Python loop over 3 of 3 examples.",
-        "X f32[3, 2] given axis 0 3 mapped by i ✗ does not fit axis 1",
+        "X f32[3, 2] axis 0 3 mapped by i ✗ does not fit: given axis 1",
         "Y f32[4] made full axis 0 3 taken by i axis 0 (full 1) 4 mapped by i",
         "n int[] • remark",
         "summary argument keys a = 1 - b = 2 + b = 3 gives out f32[3]; proof: proof",
