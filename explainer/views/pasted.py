@@ -212,14 +212,12 @@ def _script(before: Sequence[str]) -> str:
         return ""
     names = (ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute | ast.Name))
     has_vmap = any("vmap" in name for name in names)
-        isinstance(node, ast.Attribute | ast.Name) and "vmap" in ast.unparse(node) for node in nodes
-    )
     return f"{text}\n" if has_vmap else ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """jax.vmap(f, in_axes=...)(a, b) as a line of source shows it. `operands`: None if it is not called there."""
+    """jax.vmap(f, in_axes=...)(a, b) as a source line shows it; `operands` None if it is not called there."""
 
     function: str
     in_axes: str | None
