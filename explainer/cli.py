@@ -15,7 +15,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -126,7 +126,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     for name in ("in-axes", "out-axes", "axis-name", "axis-size", "spmd-axis-name"):
         levels.add_argument(f"--{name}", action="append", default=[], metavar="TEXT")
-    add("--wanted", default="", metavar="SPEC", help="the output you want, f32[3,4]")
+    add(
+        "--wanted",
+        default="",
+        metavar="SPEC",
+        help="the output you want, 'f32[3,4]' or 'n d, m d -> n m': which levels give it?",
+    )
     add("--until", choices=STAGES, default="time", metavar="STAGE", help=f"last stage: {', '.join(STAGES)}")
     add("--json", action="store_true", help="print the whole report as JSON")
     add("--html", metavar="FILE", help="write the report as one web page too, with the animation")
@@ -142,8 +147,11 @@ def _request(options: argparse.Namespace) -> Request:
     if given:
         raise RequestError(f"--{given[0].replace('_', '-')} needs file.py:function, not {file}")
     if file.endswith(".py"):
+        if options.wanted:
+            raise RequestError(f"--wanted needs a function, as in {file}:function, or request.json")
         return _request_of_script(file)
-    return _request_from_json(_read(file), "stdin" if file == "-" else file)
+    request = _request_from_json(_read(file), "stdin" if file == "-" else file)
+    return replace(request, wanted=options.wanted or request.wanted)
 
 
 def _request_of_script(file: str) -> Request:
@@ -155,7 +163,7 @@ def _request_of_script(file: str) -> Request:
 
 
 _REQUEST_OPTIONS = (
-    "arg", "kwarg", "in_axes", "out_axes", "axis_name", "axis_size", "spmd_axis_name", "wanted",
+    "arg", "kwarg", "in_axes", "out_axes", "axis_name", "axis_size", "spmd_axis_name",
 )  # fmt: skip
 
 

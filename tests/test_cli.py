@@ -88,6 +88,13 @@ def test_any_expression_may_follow_the_file(source):
     assert request.function == "jax.grad(lambda x: dist(x, x[:1]))"
 
 
+def test_the_wanted_output_goes_with_a_function_or_a_request(source, tmp_path):
+    (tmp_path / "request.json").write_text('{"function": "abs", "wanted": "f32[2]"}')
+    assert request_of(f"{source}:dist", "--wanted", "f32[3,4]").wanted == "f32[3,4]"
+    assert request_of("request.json", "--wanted", "f32[3,4]").wanted == "f32[3,4]"
+    assert request_of("request.json").wanted == "f32[2]"
+
+
 def test_a_readable_report_is_printed(source, capsys):
     assert cli.main([f"{source}:dist", *PAIRWISE]) == 0
     out = capsys.readouterr().out
@@ -207,6 +214,10 @@ def test_a_script_that_fails_is_told_with_what_it_did_before(source, capsys, tmp
         ),
         (["functions.py:dist", "--colour"], "unrecognized arguments: --colour"),
         (["request.json", "--in-axes", "0"], "--in-axes needs file.py:function, not request.json"),
+        (
+            ["functions.py", "--wanted", "f32[3]"],
+            "--wanted needs a function, as in functions.py:function, or",
+        ),
         (["text.json"], "text.json is not a request: JSON is malformed"),
         (["wrong.json"], "wrong.json is not a request: Expected `str`, got `int` - at `$.code`"),
         (["misspelt.json"], "misspelt.json has no field 'level': it takes code, function, arguments, levels"),
