@@ -8,16 +8,14 @@ A value that depends on no mapped input is traced for another reason, jax.jit sa
 from __future__ import annotations
 
 import ast
-import inspect
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import jax
 import numpy as np
 
 from explainer.analysis.operands import Operand, Site, site
-from explainer.analysis.scene import Handed, Scene, Told, handed_leaves, listed
+from explainer.analysis.scene import Handed, Scene, Told, listed
 from explainer.report import Blame, Lane, Mismatch
 
 _ERRORS = (
@@ -54,7 +52,7 @@ def needs_value(scene: Scene) -> Told | None:
         span = scene.sources.of_error(scene.error)
         what = f"`{scene.sources.text(span)}`" if span is not None else "This"
         return Told(f"{what} needs a value that differs from example to example: {cure}.", kind=kind)
-    culprits = [_through_jit(here, one) for one in _culprits(here)]
+    culprits = _culprits(here)
     kind, cure = _cure(here, culprits)
     leaves = tuple({leaf.path: leaf for one in culprits for leaf in one.leaves}.values())
     mapped = tuple(leaf for leaf in leaves if any(level is not None for level in leaf.taken))
@@ -71,29 +69,6 @@ def needs_value(scene: Scene) -> Told | None:
         kind,
         _mismatch(culprits, mapped),
     )
-
-
-def _through_jit(here: Site, one: Operand) -> Operand:
-    """Takes the arguments of a mapped function that is jitted itself for those of the call."""
-    program = here.scene.program
-    if program is None or not one.roots or one.leaves:
-        return one
-    own = inspect.unwrap(program.function)
-    if getattr(own, "__code__", None) is not here.place.frame.f_code:
-        return one
-    parameters = list(inspect.signature(own).parameters)
-    given = [argument.name for argument in program.arguments if not argument.keyword]
-    names = dict(zip(parameters, given, strict=False))
-    handed = {leaf.path: leaf for leaf in handed_leaves(program, len(program.levels)).values()}
-    paths = []
-    for root in one.roots:
-        parameter = next((name for name in parameters if _begins(root.name, name)), "")
-        paths.append(names.get(parameter, parameter) + root.name[len(parameter) :])
-    return replace(one, leaves=tuple(handed[path] for path in paths if path in handed))
-
-
-def _begins(path: str, name: str) -> bool:
-    return path == name or path.startswith((f"{name}[", f"{name}."))
 
 
 def _levels(leaves: tuple[Handed, ...]) -> tuple[int, ...]:

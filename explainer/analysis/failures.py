@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from explainer.analysis import concrete, devices, misfits, mistakes, outcomes, unread
+from explainer.analysis import concrete, conflicts, devices, misfits, mistakes, outcomes, unread
 from explainer.analysis.scene import Scene, Told
 from explainer.errors import LimitError
 from explainer.report import Failure
@@ -76,6 +76,7 @@ _EXPLAINERS: tuple[Callable[[Scene], Told | None], ...] = (
     mistakes.wrong_arguments,
     mistakes.constructor,
     concrete.needs_value,
+    conflicts.in_function,
     mistakes.recursion,
     mistakes.not_arrays,
     mistakes.leaked,

@@ -13,7 +13,7 @@ import builtins
 import inspect
 import types
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -34,7 +34,6 @@ class Operand:
     """One part of an expression. `leaves` are the array inputs of the mapped function it is made from.
 
     `whole`: it is one of them as it is. `roots` are inputs of a function traced inside: by jit, scan, ...
-    `closed`: nothing that was traced is in it.
     """
 
     text: str
@@ -59,6 +58,7 @@ class Site:
     place: Place
     node: ast.expr
     parents: tuple[ast.AST, ...]
+    outer: tuple[Place, ...] = ()  # the calls that led here, innermost first
 
     @property
     def text(self) -> str:
@@ -108,6 +108,11 @@ class Site:
         """Tells whether `value` knows a part."""
         return self.value(node) is not _MISSING
 
+    def described(self, node: ast.expr, value: Any, text: str) -> Operand | None:
+        """Describes a value that a part holds, by another text: xs[0] of xs."""
+        one = self._of_value(node, value)
+        return None if one is None else replace(one, text=text)
+
     def _of_value(self, node: ast.expr, value: Any) -> Operand | None:
         if isinstance(value, (bool, int, float, complex)):
             return Operand(self.text_of(node), self.place.span_of(node), type(value).__name__, ())
@@ -116,9 +121,20 @@ class Site:
         shape = tuple(value.shape)
         span = self.place.span_of(node)
         described = Operand(self.text_of(node), span, dtype_name(value.dtype), shape)
-        if not internals.is_tracer(value):
-            return described
+        bare = internals.unwrapped(value)
+        if not internals.is_tracer(bare):
+            return self._kept(described, bare)
         return self._made_from(described, internals.variable(value), tuple(internals.roots(value)))
+
+    def _kept(self, operand: Operand, value: Any) -> Operand:
+        """Finds an argument that no level maps, handed on as it is."""
+        program, nest = self.scene.program, self.scene.nest
+        if program is None or nest is None or not nest.kept:
+            return operand
+        here = handed_leaves(program, len(program.levels))
+        given = program.values()
+        leaf = next((here[n] for n in nest.kept if given[n] is value), None)
+        return operand if leaf is None else replace(operand, leaves=(leaf,), whole=True)
 
     def _traced_before(self, node: ast.expr) -> Operand | None:
         """Describes an expression by the last equation that was made for it."""
@@ -144,7 +160,7 @@ class Site:
         """Adds the inputs that a traced value is made from."""
         program, nest = self.scene.program, self.scene.nest
         if program is None or nest is None or nest.partial is None:
-            return _with(operand, (), False, roots)
+            return replace(operand, traced=True, roots=roots)
         inputs = nest.partial.closed.jaxpr.invars
         starts = [var, *(root.variable for root in roots)]
         positions = sorted(set(_inputs_behind(starts, inputs, self._equations())))
@@ -152,7 +168,55 @@ class Site:
         leaves = tuple(here[nest.traced[n]] for n in positions)
         own = {id(one) for one in inputs} | {id(out) for eqn in self._equations() for out in eqn.outvars}
         others = tuple(root for root in roots if id(root.variable) not in own)
-        return _with(operand, leaves, any(var is one for one in inputs), others)
+        whole = any(var is one for one in inputs)
+        return self._handed_in(replace(operand, traced=True, leaves=leaves, whole=whole, roots=others))
+
+    def _handed_in(self, operand: Operand) -> Operand:
+        """Follows the inputs of a jitted function to what it is called with."""
+        if not operand.roots or operand.leaves:
+            return operand
+        given = self._given()
+        handed = [given.get(root.name) for root in operand.roots]
+        leaves = {leaf.path: leaf for one in handed if one is not None for leaf in one.leaves}
+        first = handed[0]
+        own = internals.variable(_local(self.place.frame, operand.text))
+        whole = len(handed) == 1 and first is not None and first.whole and own is operand.roots[0].variable
+        return replace(operand, leaves=tuple(leaves.values()), whole=whole)
+
+    def _given(self) -> dict[str, Operand]:
+        """Returns what the function that this is in was called with, by its parameters' names."""
+        code = self.place.frame.f_code
+        parameters = code.co_varnames[: code.co_argcount]
+        program = self.scene.program
+        if program is not None and _code(program.function) is code:
+            here = handed_leaves(program, len(program.levels))
+            names = [argument.name for argument in program.arguments if not argument.keyword]
+            renamed = dict(zip(names, parameters, strict=False))
+            return {
+                renamed.get(leaf.operand.argument, leaf.operand.argument)
+                + leaf.path[len(leaf.operand.argument) :]: _whole(leaf, self.place.span)
+                for leaf in here.values()
+            }
+        caller = self._caller()
+        if caller is None or not isinstance(caller.node, ast.Call):
+            return {}
+        pairs = [*zip(parameters, caller.node.args, strict=False)]
+        pairs += [(word.arg, word.value) for word in caller.node.keywords if word.arg is not None]
+        described = ((name, caller.operand(node)) for name, node in pairs)
+        return {name: one for name, one in described if one is not None}
+
+    def _caller(self) -> Site | None:
+        """Returns the call of the jitted function that this is in."""
+        if not self.outer:
+            return None
+        place, *rest = self.outer
+        tree = _parsed(place.whole)
+        found = None if tree is None else _find(tree, place)
+        if found is None or not isinstance(found[0], ast.Call):
+            return None
+        caller = Site(self.scene, place, *found, outer=tuple(rest))
+        called = caller.value(found[0].func)
+        return caller if _code(called) is self.place.frame.f_code else None
 
 
 def site(scene: Scene) -> Site | None:
@@ -162,14 +226,25 @@ def site(scene: Scene) -> Site | None:
     if nest is not None and nest.error is not None and type(nest.error) is type(scene.error):
         errors.insert(0, nest.error)  # its tracers stand for variables of the partial jaxpr
     for error in errors:
-        place = scene.sources.place_of_error(error)
-        tree = None if place is None else _parsed(place.whole)
-        if place is None or tree is None:
-            continue
-        found = _find(tree, place)
+        places = scene.sources.places_of_error(error)
+        tree = _parsed(places[-1].whole) if places else None
+        found = None if tree is None else _find(tree, places[-1])
         if found is not None:
-            return Site(scene, place, *found)
+            return Site(scene, places[-1], *found, outer=tuple(reversed(places[:-1])))
     return None
+
+
+def _code(function: Any) -> types.CodeType | None:
+    """Returns the code of a function, that of the one inside jax.jit and the like."""
+    return getattr(inspect.unwrap(function), "__code__", None) if callable(function) else None
+
+
+def _local(frame: types.FrameType, name: str) -> Any:
+    return frame.f_locals.get(name)
+
+
+def _whole(leaf: Handed, span: Span) -> Operand:
+    return Operand(leaf.path, span, leaf.dtype, leaf.shape, True, (leaf,), True)
 
 
 def _parsed(text: str) -> ast.Module | None:
@@ -242,9 +317,3 @@ def _inputs_behind(starts: list[Any], inputs: list[Any], equations: list[Any]) -
         if any(id(out) in wanted for out in eqn.outvars):
             wanted.update(id(atom) for atom in eqn.invars)
     yield from (n for n, var in enumerate(inputs) if id(var) in wanted)
-
-
-def _with(operand: Operand, leaves: Any, whole: bool, roots: Any) -> Operand:
-    return Operand(
-        operand.text, operand.span, operand.dtype, operand.shape, True, tuple(leaves), whole, tuple(roots)
-    )

@@ -109,16 +109,14 @@ class Sources:
                 found = self._span(frame.tb_frame.f_code, frame.tb_lasti) or found
         return found
 
-    def place_of_error(self, error: BaseException) -> Place | None:
-        """Returns the innermost place in the user's texts that an error passed through."""
-        found = None
+    def places_of_error(self, error: BaseException) -> list[Place]:
+        """Lists the places in the user's texts that an error passed through, outermost first."""
+        found = []
         for traceback in _frames(error):
-            frame = traceback.tb_frame
-            span = (
-                self._span(frame.f_code, traceback.tb_lasti) if self._has(frame.f_code.co_filename) else None
-            )
+            code = traceback.tb_frame.f_code
+            span = self._span(code, traceback.tb_lasti) if self._has(code.co_filename) else None
             if span is not None:
-                found = Place(frame, span, "\n".join(self._lines[span.source]))
+                found.append(Place(traceback.tb_frame, span, "\n".join(self._lines[span.source])))
         return found
 
     def raised(self, error: BaseException) -> bool:

@@ -104,7 +104,8 @@ def _trace(run: Run) -> None:
 def _follow_to_failure(run: Run) -> None:
     """Adds the equations that a function made before it failed, their batch axes followed."""
     program, nest = needed(run.program), needed(run.nest)
-    if nest.partial is not None and axes.never_mapped(program) and _cells(program) <= PLAIN_CELLS:
+    again = nest.partial is not None and not nest.kept and axes.never_mapped(program)
+    if again and _cells(program) <= PLAIN_CELLS:
         with printed.dropped():  # plain jax.vmap has the values of what no level maps, and may get further
             run.nest = nest = tracing.trace(program, concrete=True)
     ended = tracing.up_to_failure(program, nest)

@@ -194,7 +194,7 @@ CASES = (
         ),
         "trace",
         "TypeError",
-        ("x f32[3], y f32[5]", "`jnp.dot(x, y)`"),
+        ("`jnp.dot(x, y)`: it sums over axis 0 of `x`, size 3", "`y` is f32[5] here because vmap over i"),
         "jnp.dot(x, y)",
     ),
     Case(

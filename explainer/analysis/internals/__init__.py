@@ -75,6 +75,7 @@ from explainer.analysis.internals.stack import Piece as Piece
 from explainer.analysis.internals.stack import Stack as Stack
 from explainer.analysis.internals.tracers import Root as Root
 from explainer.analysis.internals.tracers import roots as roots
+from explainer.analysis.internals.tracers import unwrapped as unwrapped
 from explainer.analysis.internals.tracers import variable as variable
 from explainer.analysis.internals.vmap_frames import Made as Made
 from explainer.analysis.internals.vmap_frames import Mapped as Mapped

@@ -22,7 +22,7 @@ class Root:
     traced_for: str = ""
 
 
-def inner(value: Any) -> Any:
+def unwrapped(value: Any) -> Any:
     """Returns what grad, jvp and vmap have wrapped up: the tracer of the jaxpr that is being made, or a "
     "value."""
     while isinstance(value, core.Tracer) and not isinstance(value, partial_eval.DynamicJaxprTracer):
@@ -37,7 +37,7 @@ def inner(value: Any) -> Any:
 
 def variable(value: Any) -> Any:
     """Returns the variable of the jaxpr that a tracer stands for; None for anything else."""
-    value = inner(value)
+    value = unwrapped(value)
     return value.val if isinstance(value, partial_eval.DynamicJaxprTracer) else None
 
 
@@ -45,7 +45,7 @@ def roots(value: Any) -> list[Root]:
     """Returns the inputs of its trace that a tracer is made from, each once."""
     found: dict[int, Root] = {}
     seen: set[int] = set()
-    left = [inner(value)]
+    left = [unwrapped(value)]
     while left:
         tracer = left.pop()
         if not isinstance(tracer, partial_eval.DynamicJaxprTracer) or id(tracer.val) in seen:
@@ -56,18 +56,22 @@ def roots(value: Any) -> list[Root]:
         else:
             consts = tracer._trace.frame.constvar_to_val
             closed_over = consts.get(tracer.val) if isinstance(tracer.val, core.Var) else None
+            root = _root(tracer)
             if isinstance(closed_over, core.Tracer):
-                left.append(inner(closed_over))
-            else:
-                found[id(tracer.val)] = _root(tracer)
+                left.append(unwrapped(closed_over))
+            elif root is not None:
+                found[id(tracer.val)] = root
     return list(found.values())
 
 
-def _root(tracer: Any) -> Root:
+def _root(tracer: Any) -> Root | None:
+    """Returns the input that a tracer stands for; None for a constant."""
     frame = tracer._trace.frame
     info = frame.debug_info
     index = next((n for n, var in enumerate(frame.invars) if var is tracer.val), None)
-    if info is None or index is None:
+    if index is None:
+        return None
+    if info is None:
         return Root(tracer.val)
     names = info.safe_arg_names(len(frame.invars))
     return Root(tracer.val, names[index], info.func_name, info.traced_for)
