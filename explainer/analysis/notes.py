@@ -12,7 +12,8 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import replace
 
-from explainer.analysis import failed, fixing
+from explainer.analysis import failed, mending
+from explainer.analysis.failed import FailedCall
 from explainer.analysis.run import Run, RunLimits
 from explainer.analysis.spans import of_the_user
 from explainer.analysis.stages import LIVE
@@ -68,9 +69,10 @@ def _note(error: BaseException) -> str:
     failure = run.failure("run", error)
     if failure.kind in ("", "raised") and run.sources.raised(error):
         return ""
-    run.add(failure=failure)
-    fixing.add_to(run)
-    return _text(run.report, failure, file)
+    lines = _explained(run.report, failure, file)
+    if run.failed is not None:
+        lines += _mended(run.failed, failure)
+    return "\n".join([lines[0], *(f"  {line}".rstrip() for line in lines[1:])])
 
 
 def _file(error: BaseException) -> str:
@@ -83,16 +85,20 @@ def _file(error: BaseException) -> str:
     return found
 
 
-def _text(report: Report, failure: Failure, file: str) -> str:
-    failure = report.failure or failure
+def _explained(report: Report, failure: Failure, file: str) -> list[str]:
     lines = textwrap.wrap(TITLE + failure.explanation, _WIDTH, subsequent_indent="  ")
     lines[0] = lines[0][len(TITLE) :]
     for place in carets.places(replace(failure.blame, spans=failure.blame.spans[:1]), report.request):
-        lines += [
-            line.replace("code, line", f"{file}, line", 1) if n == 0 else line for n, line in enumerate(place)
-        ]
+        lines += [place[0].replace("code, line", f"{file}, line", 1), *place[1:]]
     if failure.mismatch is not None and failure.mismatch.lanes:
         lines += mismatch.told(failure.mismatch, report)
-    if report.fixes:
-        lines += ["Proven to work:", *diagnosis_text.fixes(replace(report, fixes=report.fixes[:_MOST_FIXES]))]
-    return "\n".join([lines[0], *(f"  {line}".rstrip() for line in lines[1:])])
+    return lines
+
+
+def _mended(call: FailedCall, failure: Failure) -> list[str]:
+    offered = mending.fixes(call, failure)[:_MOST_FIXES]
+    return (
+        ["Fixes that were tried and work:", *diagnosis_text.fixes(mending.stated(call, offered))]
+        if offered
+        else []
+    )
