@@ -20,6 +20,7 @@ from explainer.analysis.findings import (
     nesting,
     nonfinite,
     retraces,
+    sizes,
     unused,
     wholes,
 )
@@ -45,7 +46,9 @@ FINDERS: tuple[Finder, ...] = (
     nesting.swapped,
     nesting.negative,
     nesting.moved,
+    sizes.by_chance,
     loops.slowest,
+    sizes.ambiguous,
 )
 """Those that only read come first, those that run something last."""
 

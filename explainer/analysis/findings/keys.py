@@ -175,7 +175,7 @@ def _split(scope: Scope, draw: _Draw, keys: list[Any]) -> Iterator[Fix]:
         scope.report.request, path, lambda text: f"jax.random.split({text}, {many})", key=tuple(sizes)
     )
     for level in draw.shared:
-        edited = rewrites.in_axis(edited, scope.report, level, position, 0)
+        edited = rewrites.in_axes(edited, level, {position: 0})
     yield from rewrites.proven(
         scope, edited, f"Split {path}, and map axis 0 of the result", f"argument {path}",
         f"each of the {counted(int(np.prod(sizes)), 'example')} draws numbers of its own",

@@ -31,15 +31,21 @@ def _nests(scope: Scope) -> Iterator[tuple[Level, ...]]:
     """Lists the stated nest, and the chains of vmap(vmap(f)) in code, outermost level first."""
     if len(scope.report.stated) > 1:
         yield scope.report.stated
-    children = {level.parent: level for level in scope.report.levels if level.captured}
+    inside = {level.parent: level for level in scope.report.levels if level.captured}
+    begun: set[int] = set()
     for level in scope.report.levels:
         nest = [level]
-        while nest[-1].function.startswith("vmap(") and nest[-1].id in children:
-            nest.append(children[nest[-1].id])
-        inside = [each for each in nest if len(each.inputs) == len(level.inputs) and each.transform == "vmap"]
-        begins = level.parent is None or not scope.report.levels[level.parent].function.startswith("vmap(")
-        if level.captured and begins and len(inside) == len(nest) > 1 and not level.made_by:
+        while (child := inside.get(nest[-1].id)) is not None and _direct(nest[-1], child):
+            nest.append(child)
+        if level.captured and level.id not in begun and len(nest) > 1:
+            begun |= {each.id for each in nest}
             yield tuple(nest)
+
+
+def _direct(outer: Level, inner: Level) -> bool:
+    """Tells vmap(vmap(f)): one call in the code, of one function, with the same arguments."""
+    alike = (outer.function, outer.span, len(outer.inputs)) == (inner.function, inner.span, len(inner.inputs))
+    return alike and outer.transform == inner.transform == "vmap" and not outer.made_by and not inner.made_by
 
 
 def _alone(level: Level, other: Level) -> list[int]:
@@ -151,7 +157,7 @@ def moved(scope: Scope) -> Iterator[Finding]:
 def _moved(scope: Scope, level: Level, given: MappedLeaf, result: MappedLeaf, index: int) -> Finding:
     fixes: tuple[Fix, ...] = ()
     if not level.captured:
-        edited = rewrites.out_axis(scope.report.request, level, {0: index})
+        edited = rewrites.out_axes(scope.report.request, level, {0: index})
         summary, place = f"Put the axis back where it was: out_axes={index}", f"out_axes of level {level.id}"
         proof = "the result has the shape of the input"
         fixes = tuple(rewrites.proven(scope, edited, summary, place, proof, lambda report: True))

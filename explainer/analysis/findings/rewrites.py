@@ -35,14 +35,13 @@ def argument(
     return replace(request, arguments=tuple(arguments))
 
 
-def in_axis(request: Request, report: Report, level: Level, position: int, axis: int | None) -> Request:
-    """Returns the request with one leaf mapped along another axis by a stated level."""
-    axes = [leaf.axis for leaf in level.inputs]
-    axes[position] = axis
-    return _with(request, level, in_axes=write_in_axes(level.in_template, axes))
+def in_axes(request: Request, level: Level, axes: dict[int, int | None]) -> Request:
+    """Returns the request with some leaves mapped along other axes by a stated level."""
+    chosen = [axes.get(n, leaf.axis) for n, leaf in enumerate(level.inputs)]
+    return _with(request, level, in_axes=write_in_axes(level.in_template, chosen))
 
 
-def out_axis(request: Request, level: Level, axes: dict[int, int | None]) -> Request:
+def out_axes(request: Request, level: Level, axes: dict[int, int | None]) -> Request:
     """Returns the request with some outputs stacked along other axes by a stated level."""
     chosen = [axes.get(n, leaf.axis) for n, leaf in enumerate(level.outputs)]
     return _with(request, level, out_axes=write_out_axes(level.out_template, chosen))

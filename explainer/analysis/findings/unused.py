@@ -159,7 +159,7 @@ def _once(scope: Scope, numbers: list[int], levels: tuple[Level, ...]) -> Iterat
     if len(levels) != 1 or levels[0].captured or scope.late:
         return
     level = levels[0]
-    edited = rewrites.out_axis(scope.report.request, level, dict.fromkeys(numbers))
+    edited = rewrites.out_axes(scope.report.request, level, dict.fromkeys(numbers))
     yield from rewrites.proven(
         scope,
         edited,
