@@ -44,14 +44,13 @@ def leaf_axes(program: Program, level: ParsedLevel) -> list[int | None]:
 
 
 def size(program: Program, k: int, avals: Avals) -> int | None:
-    """Returns how many examples level k maps over; None where its axes do not say."""
+    """Returns how many examples level k maps over; None where its axes do not say, or not the same."""
     level = program.levels[k]
-    if isinstance(level.axis_size, int):
-        return level.axis_size
+    found = {level.axis_size} if isinstance(level.axis_size, int) else set()
     for aval, axis in zip(avals, array_axes(program, level) or (), strict=False):
         if isinstance(axis, int) and -aval.ndim <= axis < aval.ndim:
-            return aval.shape[axis]
-    return None
+            found.add(aval.shape[axis])
+    return found.pop() if len(found) == 1 else None
 
 
 def fits(program: Program, level: ParsedLevel) -> bool:

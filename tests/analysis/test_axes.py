@@ -62,3 +62,19 @@ def test_one_leaf_of_a_module_can_be_unmapped():
     request = replace(lesson.request, levels=(replace(lesson.request.levels[0], in_axes=text),))
     report = explain(replace(request, levels=(*request.levels, *lesson.request.levels[1:])), until="trace")
     assert [leaf.axis for leaf in report.levels[0].inputs] == [None, *axes[1:]]
+
+
+@pytest.mark.parametrize(
+    ("in_axes", "axis_size", "sizes"),
+    [
+        ("(0, None)", None, 3),
+        ("(None, 0)", None, 4),
+        ("0", None, None),
+        ("(0, None)", "5", None),
+        ("5", "5", 5),
+    ],
+)
+def test_a_level_whose_axes_disagree_has_no_size(in_axes, axis_size, sizes):
+    arguments = (Argument("x", "f32[3,2]"), Argument("y", "f32[4,2]"))
+    request = Request("", "lambda x, y: (x.sum(), y.sum())", arguments, (Vmap(in_axes, axis_size=axis_size),))
+    assert [level.axis_size for level in explain(request, until="trace").levels] == [sizes]
