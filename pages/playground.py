@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from explainer.ui import address, calls, look, tabs, work
+from explainer.ui import address, calls, look, session, tabs, work
 
 look.apply()
+session.show_page("playground")
 with st.container(key="work"):
     left, right = st.columns([5, 9], gap="large")
 with left, st.container(key="fields", gap="xsmall"):
@@ -13,6 +14,6 @@ address.follow()
 shown = work.explanation()
 with right:
     picked = calls.calls(shown)
-    work.screen(picked)
+    work.screen(shown, picked)
     tabs.tabs(picked)
 work.follow(shown)

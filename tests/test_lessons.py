@@ -55,6 +55,10 @@ def test_a_lesson_reads_well(lesson):
         ("python-if", jax.errors.TracerBoolConversionError),
         ("axis-name-unbound", NameError),
         ("pmap-too-many", ValueError),
+        ("mistake-unequal-sizes", ValueError),
+        ("mistake-outer-only", ValueError),
+        ("mistake-mask", jax.errors.NonConcreteBooleanIndexError),
+        ("mistake-numpy", jax.errors.TracerArrayConversionError),
     ],
 )
 def test_a_mistake_fails_in_plain_jax(lesson_id, error):
@@ -66,7 +70,15 @@ def test_a_mistake_fails_in_plain_jax(lesson_id, error):
 def test_every_mistake_is_in_the_table_above():
     assert {lesson.id for lesson in MISTAKES} == {
         "sizes-differ", "list-for-tuple", "python-if", "axis-name-unbound", "pmap-too-many",
+        "mistake-unequal-sizes", "mistake-outer-only", "mistake-mask", "mistake-numpy",
+        "mistake-weights-mapped",
     }  # fmt: skip
+
+
+def test_a_script_with_a_mistake_fails_in_plain_python():
+    lesson = next(lesson for lesson in MISTAKES if lesson.request.is_script)
+    with pytest.raises(ValueError, match="inconsistent sizes"):
+        exec(lesson.request.code, {"jax": jax, "jnp": jax.numpy})
 
 
 def test_lessons_are_plain_data():

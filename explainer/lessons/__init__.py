@@ -14,6 +14,7 @@ from explainer.lessons import (
     devices,
     gradients,
     memory,
+    mistakes,
     names,
     nesting,
     randomness,
@@ -33,7 +34,13 @@ LESSONS: tuple[Lesson, ...] = (
     *devices.LESSONS,
     *memory.LESSONS,
     *scripts.LESSONS,
+    *mistakes.LESSONS,
 )
+
+
+def broken() -> tuple[Lesson, ...]:
+    """Returns the lessons on what goes wrong: those on silent bugs, and those that fail."""
+    return tuple(lesson for lesson in LESSONS if lesson.topic == "Mistakes" or lesson.fails)
 
 
 def by_topic() -> dict[Topic, tuple[Lesson, ...]]:

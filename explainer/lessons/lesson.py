@@ -19,6 +19,7 @@ Topic = Literal[
     "Several devices",
     "Memory",
     "Scripts",
+    "Mistakes",
 ]
 
 TOPICS: tuple[Topic, ...] = get_args(Topic)

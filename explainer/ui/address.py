@@ -13,6 +13,7 @@ from streamlit.components import v2
 from streamlit.components.v2.types import ComponentRenderer
 
 from explainer import lessons, links
+from explainer.spec import Request
 from explainer.ui import session
 
 _SCRIPT = """
@@ -36,6 +37,8 @@ def query() -> dict[str, str]:
     state = session.current()
     lesson = lessons.find(state.lesson) if state.lesson else None
     request = state.draft.request()
+    if request == Request() and state.page == session.DEBUGGER:
+        return {"example": "", "r": ""}
     example = lesson.id if lesson else ""
     if lesson and request == lesson.request:
         return {"example": "" if lesson is lessons.LESSONS[0] else example, "r": ""}

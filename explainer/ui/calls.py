@@ -13,7 +13,7 @@ from dataclasses import replace
 import streamlit as st
 
 from explainer.report import Level, Report
-from explainer.ui import markup, session
+from explainer.ui import marks, markup, session
 from explainer.ui.explanation import Explanation, redraw
 from explainer.ui.session import Call
 from explainer.views.focus import focus
@@ -29,15 +29,20 @@ def calls(shown: Explanation) -> Explanation:
     rows = outline(shown.report)
     if not rows:
         return shown
-    level = _picked(rows, shown.report)
-    with place.container(key="calls", gap="xxsmall"):
+    level = picked(shown)
+    with place.container(key=marks.CALLS_KEY, gap="xxsmall"):
         _list(rows, level, shown.report)
     return _focused(shown, level)
 
 
-def _picked(rows: Sequence[Row], report: Report) -> int | None:
+def picked(shown: Explanation | None) -> int | None:
     """Returns the level that the user chose, as long as there is one like it; else the first to show."""
-    chosen = session.current().call
+    if shown is None:
+        return None
+    report, chosen = shown.report, session.current().call
+    rows = outline(report)
+    if not rows:
+        return None
     alike = [row.level for row in rows if chosen is not None and row.kind == chosen.kind]
     if chosen is not None and alike:
         return chosen.level if chosen.level in alike else alike[0]

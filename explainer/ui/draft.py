@@ -72,6 +72,37 @@ def replaced(draft: Draft, request: Request) -> Draft:
     return from_request(request, version=draft.version + 1, next_uid=draft.next_uid)
 
 
+def renewed(draft: Draft) -> Draft:
+    """Returns the same fields under new identities, for a page that has not drawn them yet."""
+    first_level = draft.next_uid + len(draft.arguments)
+    return replace(
+        draft,
+        arguments=tuple(replace(row, uid=draft.next_uid + n) for n, row in enumerate(draft.arguments)),
+        levels=tuple(replace(row, uid=first_level + n) for n, row in enumerate(draft.levels)),
+        version=draft.version + 1,
+        next_uid=first_level + len(draft.levels),
+    )
+
+
+def applied(draft: Draft, request: Request) -> Draft:
+    """Returns fields that hold an edited request; rows that the edit left as they are keep their identity.
+
+    Muted levels stay where the nest is as deep as before, else they are gone.
+    """
+    fresh = replaced(draft, request)
+    active = [row for row in draft.levels if not row.muted]
+    levels = fresh.levels
+    if len(active) == len(levels):
+        edited = iter(levels)
+        merged = (row if row.muted else _kept(row, next(edited)) for row in draft.levels)
+        levels = tuple(merged)
+    arguments = fresh.arguments
+    if len(draft.arguments) == len(arguments):
+        pairs = zip(draft.arguments, arguments, strict=True)
+        arguments = tuple(old if old.argument == new.argument else new for old, new in pairs)
+    return replace(fresh, arguments=arguments, levels=levels)
+
+
 def add_argument(draft: Draft) -> Draft:
     """Appends an argument with a name not yet taken."""
     taken = {row.argument.name for row in draft.arguments}
@@ -122,3 +153,12 @@ def set_level(draft: Draft, uid: int, vmap: Vmap) -> Draft:
     """Puts what was typed into one level."""
     rows = (replace(row, vmap=vmap) if row.uid == uid else row for row in draft.levels)
     return replace(draft, levels=tuple(rows))
+
+
+def set_wanted(draft: Draft, wanted: str) -> Draft:
+    """Puts in the output that is wanted."""
+    return replace(draft, wanted=wanted)
+
+
+def _kept(old: LevelRow, new: LevelRow) -> LevelRow:
+    return old if old.vmap == new.vmap else new

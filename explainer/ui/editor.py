@@ -82,6 +82,27 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Range:
+    """A range of the text, as a Mark has it."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A place of the page that stands for parts of the text: pointing at it, or focus in it, lights them.
+
+    `selector` is its CSS selector: ".pg-found-2".
+    """
+
+    selector: str
+    ranges: tuple[Range, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """A marked range: 1-based lines, 0-based columns in characters, end exclusive.
 
@@ -106,6 +127,7 @@ def editor(  # noqa: PLR0913 - the options of a widget, all by name
     hints: Sequence[Hint] = (),
     marks: Sequence[Mark] = (),
     links: Sequence[Link] = (),
+    spots: Sequence[Spot] = (),
     for_code: str | None = None,
     single_line: bool = False,
     lines: tuple[int, int] | None = None,
@@ -115,7 +137,7 @@ def editor(  # noqa: PLR0913 - the options of a widget, all by name
 ) -> str:
     """Draws the editor and returns the text in it: `code` until the user has typed.
 
-    Hints, marks and links count only while the field holds `for_code` (None: the text returned).
+    Hints, marks, links and spots count only while the field holds `for_code` (None: the text returned).
     `single_line` makes Enter run, as Ctrl-Enter does everywhere. `lines` is the least and the greatest
     height. `on_change` is called before the rerun that brings new text; read it with `text`.
     """
@@ -138,6 +160,7 @@ def editor(  # noqa: PLR0913 - the options of a widget, all by name
             "hints": [_hint_data(hint) for hint in hints],
             "marks": [asdict(mark) for mark in marks],
             "links": [{**asdict(link), "parts": _parts_data(link.parts)} for link in links],
+            "spots": [asdict(spot) for spot in spots],
             "palette": _palette(),
         },
         on_typed_change=on_change or _nothing,

@@ -5,13 +5,14 @@ Session.draft ─▶ fields ─▶ Session.draft
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explainer import export, lessons, links, source
+from explainer.lessons import Lesson
 from explainer.spec import Argument
 from explainer.ui import draft as drafts
 from explainer.ui import markup, rows, session
@@ -25,13 +26,15 @@ _NARROWEST, _WIDEST = 64, 168  # of the field for an argument's name, px
 _FRAME, _LETTER = 22, 7.6  # what its frame takes, and each character
 
 
-def examples() -> DeltaGenerator:
+def examples(offered: Sequence[Lesson] = lessons.LESSONS) -> DeltaGenerator:
     """Shows the menu of worked examples and what the open one teaches; returns the place of `way_back`."""
     state = session.current()
+    current = lessons.find(state.lesson) if state.lesson else None
     if st.session_state.get("lesson") != state.lesson:
         st.session_state["lesson"] = state.lesson
     with st.container(horizontal=True, vertical_alignment="bottom", key="examples"):
-        ids = [lesson.id for lesson in lessons.LESSONS]
+        listed = offered if current is None or current in offered else (*offered, current)
+        ids = [lesson.id for lesson in listed]
         st.selectbox(
             "Examples",
             ids,
@@ -43,13 +46,35 @@ def examples() -> DeltaGenerator:
             label_visibility="collapsed",
         )
         _share()
-    lesson = lessons.find(state.lesson) if state.lesson else None
+    lesson = current
     message, summary = st.empty(), st.empty()
     if state.message:
         message.warning(markup.markdown(state.message))
     if lesson:
         summary.html(markup.tag("div", markup.escape(lesson.summary), "pg-note"))
     return st.container(horizontal=True, key="way-back")
+
+
+def code(written: Margin) -> None:
+    """Shows a large editor for whatever is pasted: it is run as a script."""
+    state = session.current()
+    with st.container(key="icons-code"):
+        markup.heading("Code that goes wrong", "a script, a function or a traceback; it runs at once")
+    typed = editor(
+        state.draft.code,
+        key="code",
+        label="Code that goes wrong",
+        version=state.draft.version,
+        hints=written.hints,
+        marks=written.marks,
+        links=written.links,
+        spots=written.spots,
+        for_code=written.code,
+        lines=(14, 30),
+        label_visible=False,
+        placeholder="Paste it here.\n\nimport jax\nimport jax.numpy as jnp\n\njax.vmap(f)(x, y)",
+    )
+    state.draft = replace(state.draft, code=typed)
 
 
 def function(written: Margin) -> None:
@@ -66,6 +91,7 @@ def function(written: Margin) -> None:
         hints=written.hints,
         marks=written.marks,
         links=written.links,
+        spots=written.spots,
         for_code=written.code,
         lines=(4, 22),
         label_visible=False,
@@ -80,6 +106,7 @@ def function(written: Margin) -> None:
             version=draft.version,
             marks=written.function_marks,
             links=written.function_links,
+            spots=written.function_spots,
             for_code=written.function,
             single_line=True,
             label_visible=False,
@@ -125,6 +152,24 @@ def arguments(blamed: Collection[str]) -> None:
     rows.clear_rest("arguments", len(state.draft.arguments))
 
 
+def wanted() -> None:
+    """Shows the field for the output that the user wants; the ways to get it are told beside the picture."""
+    state = session.current()
+    request = state.draft.request()
+    if request.is_script or not request.function.strip():
+        return
+    key = f"wanted:{state.draft.version}"
+    with st.container(key="spec-wanted"):
+        typed = st.text_input(
+            "Wanted output",
+            key=seeded(key, state.draft.wanted),
+            placeholder="f32[3,4] or n d, m d -> n m",
+            help="A shape, or the axes of the arguments and of the result by name. "
+            "The levels that give it are looked for.",
+        )
+    state.draft = drafts.set_wanted(state.draft, typed or "")
+
+
 def jax_code() -> None:
     """Shows the same request as plain JAX, ready to copy and run."""
     request = session.current().draft.request()
@@ -147,7 +192,7 @@ def way_back(place: DeltaGenerator) -> None:
                 "Undo all edits", icon=":material/restart_alt:", type="tertiary", on_click=_open_example
             )
         if state.undo is not None:
-            st.button("Back to my text", icon=":material/undo:", type="tertiary", on_click=session.undo)
+            st.button(state.undo_words, icon=":material/undo:", type="tertiary", on_click=session.undo)
 
 
 def _menu_entry(lesson_id: str) -> str:

@@ -19,6 +19,7 @@ from explainer.spec import Request
 from explainer.ui.explanation import Explanation, redraw
 
 PATIENCE = 0.25  # seconds to wait for values before the first picture is drawn without them
+FIXES = 1.2  # seconds to wait for the fixes of an error before it is drawn without them
 
 
 @dataclass(slots=True)
@@ -47,9 +48,10 @@ class Job:
             self.report = report
 
     def first(self) -> Explanation:
-        """Returns what can be drawn now: outputs if they come soon, else what is known by then."""
+        """Returns what can be drawn now: outputs, or fixes, if they come soon, else what is known by then."""
         while not self.done and not (self.report and self.report.outputs):
-            if self.report is not None and self.seconds > PATIENCE:
+            failed = self.report is not None and self.report.failure is not None
+            if self.report is not None and self.seconds > (FIXES if failed else PATIENCE):
                 break
             self.step()
         return self.explanation()

@@ -1,6 +1,6 @@
-"""The right side of the page: the moving picture, what failed, how the run is getting on.
+"""The right side of the page: the moving picture, and how the run is getting on.
 
-Explanation ─▶ failure card, player, notes, status line
+Explanation ─▶ player, notes, status line
 """
 
 from __future__ import annotations
@@ -8,29 +8,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from explainer.figures.animation import Animation
 from explainer.figures.timing import duration
-from explainer.report import Failure, Report
+from explainer.report import Report
 from explainer.spec import SCRIPT_STAGES, STAGES, Stage
-from explainer.ui import markup, player, session, words
+from explainer.ui import diagnosis, markup, player, session, words
 from explainer.ui.explanation import Explanation
 from explainer.ui.markup import Html, escape, tag
 
 
 def picture(shown: Explanation) -> None:
-    """Shows the picture of this run, or the last good one marked as old, and what went wrong.
+    """Shows the picture of this run, or the last good one marked as old.
 
-    Every part has a slot, filled or empty, so that nothing of an earlier run stays behind or moves
-    while a new one goes on.
+    What may be missing has a slot, filled or empty, so that nothing of an earlier run stays behind or
+    moves while a new one goes on.
     """
-    good, report = session.current().good, shown.report
-    card, raised, old = st.empty(), st.empty(), st.empty()
-    if report.failure is not None:
-        card.html(_failure(report.failure, report))
-        _raised(report.failure, raised)
-    own = shown.picture if report.failure is None or report.outputs or good is None else None
+    good, own = session.current().good, shown.picture
+    old = st.empty()
     if own is None and good is not None and good.picture is not None:
         old.html(_old(shown))
         _play(good.picture, "old-picture")
@@ -40,11 +35,16 @@ def picture(shown: Explanation) -> None:
         markup.show(_nothing(shown))
 
 
+def reached(shown: Explanation) -> None:
+    """Shows the picture of this run as far as it got, nothing if there is none."""
+    if shown.picture is not None:
+        _play(shown.picture, "picture")
+
+
 def notes(report: Report) -> None:
-    """Shows what the reader must know of this run, silent bugs first, and what the code printed."""
+    """Shows what the reader must know of this run, and what the code printed."""
     told, printed = st.empty(), st.empty()
-    lines = [_finding(finding.severity, finding.explanation) for finding in report.findings]
-    lines += [tag("li", escape(note)) for note in report.notes]
+    lines = [tag("li", escape(note)) for note in report.notes]
     if lines:
         told.html(tag("ul", markup.join(lines), "pg-notes"))
     if report.printed:
@@ -55,7 +55,15 @@ def notes(report: Report) -> None:
 def status(report: Report, seconds: float | None, cancelled: float | None) -> Html:
     """Returns the status line; `seconds` since the start while the run goes on."""
     steps = tag("span", markup.join(_step(report, name, seconds) for name in _stages(report)), "pg-steps")
-    parts = (steps, _elapsed(seconds, cancelled), _verdict(report), _device(report), _isolation(report))
+    parts = (
+        steps,
+        _waiting(report, seconds),
+        _elapsed(seconds, cancelled),
+        _verdict(report),
+        diagnosis.counted(report),
+        _device(report),
+        _isolation(report),
+    )
     return tag("div", markup.join(parts), "pg-status")
 
 
@@ -92,48 +100,6 @@ def _old(shown: Explanation) -> Html:
     return tag("div", escape(text), "pg-old")
 
 
-def _failure(failure: Failure, report: Report) -> Html:
-    title = tag("h4", escape(words.failed(failure)))
-    said = tag("p", escape(failure.explanation or failure.message), "pg-words")
-    return tag(
-        "div", title + said + _where(failure, report) + _way_on(failure, report), "pg-card", role="alert"
-    )
-
-
-def _raised(failure: Failure, slot: DeltaGenerator) -> None:
-    """Shows the error itself, unless the card has said just that."""
-    if failure.message and failure.message != failure.explanation:
-        with slot.expander("The error as it was raised"):
-            st.code(f"{failure.error_type}: {failure.message}", language=None, wrap_lines=True)
-
-
-def _where(failure: Failure, report: Report) -> Html:
-    blame = failure.blame
-    levels = {level.id: (level.name, level.transform) for level in report.levels}
-    places = [words.level_name(n, *levels.get(n, ())) for n in blame.levels]
-    places += blame.paths or blame.arguments
-    said = {f"argument {name}" for name in blame.arguments}
-    places += [words.place(span) for span in blame.spans if span.source not in said]
-    return tag("p", escape("Where: " + ", ".join(dict.fromkeys(places))), "pg-where") if places else Html("")
-
-
-def _way_on(failure: Failure, report: Report) -> Html:
-    """Tells who pasted a script over a function how it runs: what is mapped is not in it, or not named."""
-    request = report.request
-    unnamed = not request.function.strip() or any(span.source == "function" for span in failure.blame.spans)
-    if failure.stage != "parse" or not unnamed or request.is_script or not request.code.strip():
-        return Html("")
-    return tag(
-        "p",
-        "Is the code a whole script? \u201cRun as a script\u201d, above it, runs it as it is.",
-        "pg-where",
-    )
-
-
-def _finding(severity: str, text: str) -> Html:
-    return tag("li", escape(text), {"error": "pg-bad", "warning": "pg-warn"}.get(severity, ""))
-
-
 def _stages(report: Report) -> Sequence[Stage]:
     """Returns the steps of a request in their order; a script has fewer, in an order of its own."""
     if not report.request.is_script:
@@ -151,6 +117,12 @@ def _step(report: Report, name: str, seconds: float | None) -> Html:
     title = stage.note or (took if status == "done" else status)
     text = f"{name} {took}" if status == "running" and stage.seconds >= 0.3 else name
     return tag("span", escape(text), f"pg-step {status}", title=title)
+
+
+def _waiting(report: Report, seconds: float | None) -> Html:
+    """Returns what a run waits for: "waiting: 1 before this one"."""
+    notes = [stage.note for stage in report.stages if stage.status == "running" and stage.note]
+    return tag("span", escape(notes[-1])) if notes and seconds is not None else Html("")
 
 
 def _elapsed(seconds: float | None, cancelled: float | None) -> Html:

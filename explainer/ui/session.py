@@ -24,6 +24,8 @@ from explainer.ui.draft import Draft
 from explainer.ui.explanation import Explanation
 from explainer.ui.job import Job
 
+DEBUGGER = "debugger"
+BACK = "Back to my text"
 _KEPT = 8  # final reports per session
 
 
@@ -54,6 +56,8 @@ class Session:
     message: str = ""  # about the link that opened the page
     undo: Draft | None = None
     undo_lesson: str | None = None
+    undo_words: str = BACK
+    page: str = "playground"
     known: dict[tuple[int, str], Known] = field(default_factory=dict)  # by level uid and "in" or "out"
     reports: dict[Request, Explanation] = field(default_factory=dict)
     good: Explanation | None = None
@@ -86,7 +90,7 @@ def load(request: Request, lesson: str | None) -> None:
     """Puts another request into the fields; the text that stood there can be brought back."""
     state = current()
     if state.lesson is None or state.draft.request() != state.opened:
-        state.undo, state.undo_lesson = state.draft, state.lesson
+        _keep(BACK)
     state.draft = drafts.replaced(state.draft, request)
     state.opened, state.lesson, state.message, state.call = request, lesson, "", None
 
@@ -97,10 +101,34 @@ def run_as_script() -> None:
     request, shown = state.draft.request(), state.latest
     read = shown.report.stage("parse") if shown is not None and shown.request == request else None
     code = export.script(request) if read is not None and read.status == "done" else request.code
-    state.undo, state.undo_lesson = state.draft, state.lesson
+    _keep(BACK)
     state.opened = Request(code=code)
     state.draft = drafts.replaced(state.draft, state.opened)
     state.lesson, state.message, state.call = None, "", None
+
+
+def apply(request: Request) -> None:
+    """Puts a fix into the fields; what stood there can be brought back."""
+    state = current()
+    _keep("Undo the fix")
+    state.draft = drafts.applied(state.draft, request)
+
+
+def show_page(name: str) -> None:
+    """Takes the fields along to another page, which draws them anew; the debugger starts out empty."""
+    state = current()
+    if state.page == name:
+        return
+    state.page = name
+    first = lessons.LESSONS[0]
+    if name == DEBUGGER and state.lesson == first.id and state.draft.request() == first.request:
+        state.draft, state.lesson, state.opened = drafts.replaced(state.draft, Request()), None, Request()
+    elif name != DEBUGGER and state.draft.request() == Request():
+        state.draft = drafts.replaced(state.draft, first.request)
+        state.lesson, state.opened = first.id, first.request
+    else:
+        state.draft = drafts.renewed(state.draft)
+    state.message = ""
 
 
 def point_at(example: tuple[int, ...], iterations: dict[int, int]) -> None:
@@ -115,11 +143,18 @@ def undo() -> None:
     state = current()
     if state.undo is None:
         return
+    state.call = None
     version, next_uid = state.draft.version + 1, state.draft.next_uid
-    state.draft = replace(state.undo, version=version, next_uid=next_uid)
+    state.draft = drafts.renewed(replace(state.undo, version=version, next_uid=next_uid))
     state.lesson, state.undo = state.undo_lesson, None
     lesson = lessons.find(state.lesson) if state.lesson else None
     state.opened = lesson.request if lesson else state.draft.request()
+
+
+def _keep(words: str) -> None:
+    """Keeps what stands in the fields, to be brought back by a button of these words."""
+    state = current()
+    state.undo, state.undo_lesson, state.undo_words = state.draft, state.lesson, words
 
 
 def remember(explanation: Explanation) -> None:

@@ -1,6 +1,6 @@
 """The views below the picture, each made only while it is open.
 
-    Explanation ─▶ Shapes | X-ray | Lens | Layers | Jaxpr | Output | Timing | HLO
+    Explanation ─▶ Shapes | X-ray | Lens | Layers | Read aloud | Jaxpr | Output | Timing | HLO
 
 What a failed run never reached is shown from the last good one, marked as old.
 """
@@ -13,7 +13,19 @@ from dataclasses import dataclass
 import streamlit as st
 
 from explainer.report import Report
-from explainer.ui import hlo, jaxprs, layers, lens, markup, outputs, session, shapes, timing, xray
+from explainer.ui import (
+    hlo,
+    jaxprs,
+    layers,
+    lens,
+    markup,
+    outputs,
+    readings,
+    session,
+    shapes,
+    timing,
+    xray,
+)
 from explainer.ui.explanation import Explanation
 
 
@@ -34,6 +46,7 @@ VIEWS = (
     View("X-ray", lambda report: report.jaxpr is not None, xray.xray),
     View("Lens", lambda report: report.values is not None, lens.view),
     View("Layers", lambda report: report.jaxpr is not None or bool(report.layers), layers.layers),
+    View("Read aloud", lambda report: bool(report.readings), readings.readings, whole=True),
     View("Jaxpr", lambda report: report.jaxpr is not None, jaxprs.jaxprs),
     View("Output", lambda report: bool(report.outputs), outputs.outputs),
     View("Timing", lambda report: report.timing is not None, timing.timing, whole=True),

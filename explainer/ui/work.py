@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from explainer import sandbox
+from explainer import lessons, sandbox
 from explainer.report import Report
 from explainer.spec import Request
-from explainer.ui import inputs, job, levels, marks, picture, session
+from explainer.ui import calls, diagnosis, inputs, job, levels, marks, picture, session
 from explainer.ui.explanation import Explanation
 
 
@@ -25,13 +25,44 @@ def warm_up() -> None:
 
 def fields() -> None:
     """Shows everything that can be edited."""
-    written = marks.of(session.current().latest)
+    written = _margin(session.current().latest)
     place = inputs.examples()
     inputs.function(written)
     inputs.arguments(written.arguments)
     levels.levels(written.levels)
+    inputs.wanted()
     inputs.jax_code()
     inputs.way_back(place)
+
+
+def broken_fields() -> None:
+    """Shows what can be edited in the debugger: the code, and for a stated call all else."""
+    request = session.current().draft.request()
+    written = _margin(session.current().latest)
+    place = inputs.examples(lessons.broken())
+    if request.is_script or request == Request():
+        inputs.code(written)
+    else:
+        inputs.function(written)
+        inputs.arguments(written.arguments)
+        levels.levels(written.levels)
+        inputs.wanted()
+    inputs.way_back(place)
+
+
+def diagnosed(shown: Explanation) -> None:
+    """Shows what is wrong with a request and what mends it, then how far it got."""
+    diagnosis.failure(shown)
+    diagnosis.passed(shown)
+    diagnosis.wanted(shown)
+    diagnosis.findings(shown.report)
+    status(shown)
+    picture.notes(shown.report)
+
+
+def reached(shown: Explanation) -> None:
+    """Shows how far the run got: the picture, stopped where it failed."""
+    picture.reached(shown)
 
 
 def explanation() -> Explanation:
@@ -50,9 +81,21 @@ def explanation() -> Explanation:
     return shown
 
 
-def screen(shown: Explanation) -> None:
-    """Shows the picture, how the run is getting on, and what must be known of it."""
+def screen(whole: Explanation, shown: Explanation) -> None:
+    """Shows what failed and its fixes, the picture, how the run is getting on, what must be known of it.
+
+    `shown` is the call of the `whole` that is looked at.
+    """
+    diagnosis.failure(whole)
     picture.picture(shown)
+    status(shown)
+    diagnosis.wanted(whole)
+    diagnosis.findings(whole.report)
+    picture.notes(shown.report)
+
+
+def status(shown: Explanation) -> None:
+    """Shows how the run is getting on, and the way to stop or repeat it."""
     with st.container(horizontal=True, vertical_alignment="center", key="status"):
         session.current().line = st.empty()
         if shown.finished:
@@ -62,7 +105,6 @@ def screen(shown: Explanation) -> None:
         else:
             st.button("Cancel", icon=":material/stop_circle:", type="tertiary", on_click=_cancel)
     _status(shown.report, None if shown.finished else shown.seconds, shown)
-    picture.notes(shown.report)
 
 
 def follow(shown: Explanation) -> None:
@@ -83,9 +125,12 @@ def follow(shown: Explanation) -> None:
 
 
 def _more_to_see(drawn: Report, report: Report) -> bool:
-    """Tells when a run has reached what the page shows nothing of yet: its levels, equations, values."""
-    now, before = ((bool(each.levels), bool(each.equations), bool(each.outputs)) for each in (report, drawn))
-    return now > before
+    """Tells when a run has reached what the page shows nothing of: levels, equations, values, an error."""
+    now, before = (
+        (bool(each.levels), bool(each.equations), bool(each.outputs), each.failure is not None)
+        for each in (report, drawn)
+    )
+    return any(new and not old for new, old in zip(now, before, strict=True))
 
 
 def _status(report: Report, seconds: float | None, shown: Explanation) -> None:
@@ -97,12 +142,16 @@ def _status(report: Report, seconds: float | None, shown: Explanation) -> None:
 def _take(shown: Explanation) -> None:
     """Makes an explanation the one on screen; `outdated` when the fields were drawn from another."""
     state = session.current()
-    before = levels.drawn(), marks.of(state.latest)
+    before = levels.drawn(), _margin(state.latest)
     levels.learn(shown.report)
     state.latest = shown
-    state.outdated = (levels.drawn(), marks.of(shown)) != before
+    state.outdated = (levels.drawn(), _margin(shown)) != before
     if shown.good and (shown.finished or shown.report.outputs):
         state.good = shown
+
+
+def _margin(shown: Explanation | None) -> marks.Margin:
+    return marks.of(shown, calls.picked(shown))
 
 
 def _finish(shown: Explanation) -> None:

@@ -1,6 +1,6 @@
 // The code editor: CodeMirror 6 as a Streamlit component (explainer/ui/editor.py mounts it).
 //
-//   data {text, version, hints, marks, links, for_code, ...} ──▶ editor ──▶ typed {text, version, runs}
+//   data {text, version, hints, marks, links, spots, for_code, ...} ──▶ editor ──▶ typed {text, version, runs}
 //   expression under the pointer or the caret ◀──▶ elements of class pg-e<id> anywhere in the page
 //
 // Python owns the text only when `version` changes; otherwise what the user typed stands, so a rerun
@@ -57,7 +57,8 @@ class Editor {
     this.at = null; // where the pointer rests in the editor
     this.pointed = null; // the link under it
     this.held = null; // the link at the caret
-    this.outside = null; // id of the equation pointed at outside
+    this.spots = []; // places of the page that stand for parts of the text: {selector, ranges}
+    this.outside = null; // id of the equation, or selector of the spot, pointed at outside
     this.root = document.createElement('div');
     this.root.className = `vx-editor ${data.single_line ? 'vx-line' : 'vx-block'}`;
     this.root.dataset.editor = data.name;
@@ -185,9 +186,11 @@ class Editor {
     this.root.toggleAttribute('data-outdated', !fresh);
     if (!this.view.dom.isConnected) return;
     this.link(fresh ? this.data.links : []);
+    this.spots = [];
     if (!fresh) return;
     const { doc } = this.view.state;
     const places = marks.map((mark) => ({ ...mark, ...range(doc, mark) }));
+    this.spots = this.data.spots.map(({ selector, ranges }) => ({ selector, ranges: ranges.map((each) => range(doc, each)) }));
     const problems = places.filter((mark) => mark.message);
     this.view.dispatch({ effects: setNotes.of({ hints, places }) });
     this.view.dispatch(setDiagnostics(this.view.state, problems));
@@ -285,17 +288,27 @@ class Editor {
     return `background:${tint(colour, 18)};box-shadow:inset 3px 0 0 ${colour}`;
   }
 
-  // An equation elsewhere in the page is pointed at: marks the expression that made it, and the calls that led there.
+  // A place elsewhere in the page is pointed at: marks what it stands for, if it is a spot, else the
+  // expression that made its equation, and the calls that led there.
   pointOutside(target) {
-    if (!this.links.length) return;
+    const spot = this.spots.find(({ selector }) => target.closest?.(selector));
+    if (spot) this.outline(spot.selector, spot.ranges.map((each) => ({ ...each, own: true })));
+    else if (this.links.length || this.outside !== null) this.outline(...this.made(target));
+  }
+
+  made(target) {
     const element = target.closest?.('[class*="pg-e"]');
     const found = element && !this.root.contains(element) && /(?:^|\s)pg-e(\d+)(?:\s|$)/.exec(element.getAttribute('class'));
     const id = found ? Number(found[1]) : null;
-    if (id === this.outside) return;
-    this.outside = id;
     const ranges = this.links
       .filter((link) => link.equations.includes(id) || link.inside.includes(id))
       .map(({ from, to, equations }) => ({ from, to, own: equations.includes(id) }));
+    return [id, ranges];
+  }
+
+  outline(what, ranges) {
+    if (what === this.outside) return;
+    this.outside = what;
     this.view.dispatch({ effects: setOutside.of(ranges) });
     const own = ranges.find((range) => range.own);
     if (own) this.scrollTo(own.from);

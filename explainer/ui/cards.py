@@ -1,0 +1,70 @@
+"""Fixes as cards: what to do, the text before and after, what it gives, what proved it, Apply.
+
+Fix ─▶ card ─ Apply ─▶ Session.draft, and back by "Undo the fix"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import streamlit as st
+
+from explainer.report import Fix, Report
+from explainer.ui import markup, session
+from explainer.ui.markup import Html, escape, tag
+from explainer.views import diagnosis_text, fix_text
+from explainer.views.fix_text import Line
+
+_SIGNS = {"-": "pg-minus", "+": "pg-plus", " ": "", "…": "pg-mute"}
+
+
+def cards(fixes: Sequence[Fix], report: Report, name: str) -> None:
+    """Shows one card per fix; `name` tells several lists of a page apart."""
+    names = diagnosis_text.level_names(report)
+    with st.container(key=f"fixes-{name}", gap="xsmall"):
+        for number, fix in enumerate(fixes, 1):
+            with st.container(key=f"fix-{name}-{number}", gap="xxsmall"):
+                _head(number, fix, name, alone=len(fixes) == 1)
+                _body(fix, names)
+
+
+def _head(number: int, fix: Fix, name: str, *, alone: bool) -> None:
+    with st.container(
+        horizontal=True, wrap=False, vertical_alignment="center", key=f"fix-{name}-{number}-head"
+    ):
+        words = f"{'' if alone else f'{number}. '}{' '.join(fix.summary.split())}"
+        markup.show(tag("h4", escape(words), "pg-fix"))
+        st.button(
+            "Apply" if alone else f"Apply {number}",
+            icon=":material/check:",
+            key=f"apply-{name}-{number}",
+            help=f"Put this into the fields: {markup.markdown(fix.summary)}",
+            on_click=session.apply,
+            args=(fix.request,),
+        )
+
+
+def _body(fix: Fix, names: Sequence[str]) -> None:
+    parts: list[Html] = []
+    edit = fix_text.diff(fix)
+    if edit:
+        place = fix_text.place_text(fix, names)
+        parts += [tag("div", escape(place), "pg-place")] if place else []
+        lines = markup.join(tag("div", markup.join(_line(line)), _SIGNS[line.sign]) for line in edit)
+        parts.append(tag("div", lines, "pg-edit", role="group", aria_label="Before and after"))
+    gives = tag("code", escape(fix_text.outputs_text(fix))) if fix.outputs else Html("")
+    given = tag("span", "gives " + gives) if gives else Html("")
+    proof = tag("span", "✓ " + escape(fix.proof), "pg-good") if fix.proof else Html("")
+    parts.append(tag("div", given + proof, "pg-proven"))
+    markup.show(markup.join(parts))
+
+
+def _line(line: Line) -> Iterator[Html]:
+    """Yields the sign of a line of a diff and its text, the words that differ marked."""
+    yield escape(f"{line.sign} ")
+    at = 0
+    for start, end in line.marks:
+        yield escape(line.text[at:start])
+        yield tag("mark", escape(line.text[start:end]))
+        at = end
+    yield escape(line.text[at:])
