@@ -120,7 +120,11 @@ class Trials:
 
         def call(*leaves: Any) -> Any:
             args, kwargs = axes.rebuild(self.program, positions, leaves, rest)
-            return self.program.function(*args, **kwargs)
+            result = self.program.function(*args, **kwargs)
+            for leaf in jax.tree.leaves(result):
+                if not isinstance(leaf, (jax.Array, np.ndarray, np.generic, bool, int, float, complex)):
+                    raise TypeError(f"it returns {type(leaf).__name__}, which is no array")
+            return result
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -183,7 +183,7 @@ def _request(
     )
     return request, (
         "The text does not hold the function, so one that returns its first argument stands in for it: "
-        f"paste the definition of {request.function} to see more than the axes.{guessed}"
+        f"paste its definition to see more than the axes.{guessed}"
     )
 
 
