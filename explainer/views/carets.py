@@ -5,14 +5,30 @@ Blame, Request ──▶ places ──▶ views/text, views/diagnosis_text, page
 
 from __future__ import annotations
 
+import itertools
+
 from explainer.report import Blame, Span
 from explainer.spec import Request
 
 
 def places(blame: Blame, request: Request) -> list[list[str]]:
-    """Returns, for each blamed span whose text is known, its line with carets."""
-    found = (caret_lines(span, source_text(request, span.source)) for span in blame.spans)
-    return [lines for lines in found if lines]
+    """Returns the lines that blamed spans begin on, each once, with carets under all spans of that line."""
+    found: dict[tuple[str, int], list[str]] = {}
+    for span in blame.spans:
+        lines = caret_lines(span, source_text(request, span.source))
+        if lines:
+            before = found.get((span.source, span.line))
+            found[span.source, span.line] = lines if before is None else _merged(before, lines)
+    return list(found.values())
+
+
+def _merged(one: list[str], other: list[str]) -> list[str]:
+    """Returns the same line with the carets of both: "  ^^" and "^" -> "^ ^^"."""
+    pairs = itertools.zip_longest(one[-1], other[-1], fillvalue=" ")
+    return [
+        *one[:-1],
+        "".join("^" if "^" in pair else pair[0] if pair[0] != " " else pair[1] for pair in pairs),
+    ]
 
 
 def caret_lines(span: Span, text: str) -> list[str]:

@@ -27,7 +27,12 @@ STAGE_WORDS = {
     "time": "timing",
 }
 
-_READ_AS = {"loops": "as loops", "einsum": "as an einsum", "vectorize": "as a jnp.vectorize signature"}
+_READ_AS = {
+    "loops": "as loops",
+    "named": "with named axes (in brackets: what the function sees whole)",
+    "einsum": "as an einsum",
+    "vectorize": "as a jnp.vectorize signature",
+}
 
 
 def failed(report: Report) -> list[str]:

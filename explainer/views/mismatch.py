@@ -24,6 +24,9 @@ MOST_SEEN = 4  # values that are taken in at a glance
 WIDE = 32  # characters of the longest bar in text
 LINEAR = 100  # sizes that differ by less are drawn to one linear scale
 
+_AXES_KNOWN = ("no_such_axis", "nothing_mapped")
+"""Mistakes in which the axis of every value is known, though none may have one."""
+
 Role = Literal["mapped", "taken", "free"]
 SIGNS: dict[Role, str] = {"mapped": "█", "taken": "░", "free": "─"}
 CONFLICT = "╳"
@@ -296,11 +299,18 @@ class _Drawing:
         if lane.axis is not None or any(axis < len(lane.shape) for axis in lane.conflicts):
             return "" if lane.conflicts else lane.note
         scalar = "a scalar" if lane.dtype and not lane.shape else ""
-        failure = self.report.failure
-        handed = failure is None or failure.stage != "batch"  # else these are results, on their way out
-        if lane.note or self.mismatch.level is None or not handed:
+        level = self.mismatch.level
+        if lane.note or level is None or not self._tells_axes():
             return lane.note or scalar
-        return ", ".join(filter(None, (scalar, f"shared by every {self._level_name(self.mismatch.level)}")))
+        return ", ".join(filter(None, (scalar, f"shared by every {self._level_name(level)}")))
+
+    def _tells_axes(self) -> bool:
+        """Tells whether a lane without an axis is shared: not a result, nor under specs that misfit."""
+        failure = self.report.failure
+        if failure is not None and failure.stage == "batch":
+            return False
+        known = failure is not None and failure.kind in _AXES_KNOWN
+        return known or any(lane.axis is not None for lane in self.mismatch.lanes)
 
     def _level_name(self, level: int) -> str:
         known = {each.id: each.name for each in self.report.levels}

@@ -178,6 +178,14 @@ def test_what_is_noted_of_a_conflict_stands_at_its_axis():
     assert words(noted).count("3 examples") == 1 and "✗ does not fit: 3 examples" in words(noted)
 
 
+@pytest.mark.parametrize(("kind", "words"), [("nothing_mapped", "shared by every i"), ("spec_length", "")])
+def test_without_any_axis_sharing_is_said_only_where_it_is_known(kind, words):
+    failed = report()
+    assert failed.failure is not None
+    failed = replace(failed, failure=replace(failed.failure, kind=kind))
+    assert [row.words for row in read(Mismatch((lane("X", 3), lane("Y", 4)), 0), failed).rows] == [words] * 2
+
+
 def test_results_are_not_said_to_be_shared():
     leaving = report()
     assert leaving.failure is not None

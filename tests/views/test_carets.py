@@ -40,3 +40,11 @@ def test_tabs_before_the_caret_are_kept():
 def test_places_without_a_text_are_left_out():
     blame = Blame(spans=(Span(1, 0, 1, 3), Span(1, 0, 1, 1, "argument Z")))
     assert carets.places(blame, REQUEST) == [["code, line 1:", "  def dist(x, y):", "  ^^^"]]
+
+
+def test_spans_of_one_line_share_it():
+    spans = (Span(2, 19, 2, 24), Span(1, 0, 1, 3), Span(2, 11, 2, 14), Span(2, 19, 2, 24), Span(2, 23, 2, 25))
+    assert carets.places(Blame(spans=spans), REQUEST) == [
+        ["code, line 2:", "      return jnp.sum(x - y)", f"  {' ' * 11}^^^     ^^^^^^"],
+        ["code, line 1:", "  def dist(x, y):", "  ^^^"],
+    ]
