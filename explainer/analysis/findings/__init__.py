@@ -15,10 +15,12 @@ from explainer.analysis import printed
 from explainer.analysis.findings import (
     branches,
     broadcasts,
+    indices,
     keys,
     loops,
     nesting,
     nonfinite,
+    purity,
     retraces,
     sizes,
     unused,
@@ -37,7 +39,10 @@ Finder = Callable[[Scope], Iterable[Finding]]
 FINDERS: tuple[Finder, ...] = (
     keys.all_of_them,
     broadcasts.accidental,
+    purity.unlike_a_loop,
+    purity.drawn_in_python,
     nonfinite.made,
+    indices.outside,
     retraces.again,
     wholes.closed_over,
     unused.inputs,
@@ -85,7 +90,10 @@ def _each_once(found: Sequence[Finding]) -> Iterator[Finding]:
     whole = {(each.blame.levels, each.blame.arguments) for each in found if _is(each, "whole_batch")}
     constant = {each.blame.levels for each in found if _is(each, "whole_batch", "unused_input")}
     random = {each.blame.levels for each in found if _is(each, "shared_key")}
+    drawn = any(each.kind == "python_random" for each in found)
     for each in found:
+        if drawn and each.kind == "unlike_a_loop":  # that is why
+            continue
         place = each.blame.levels, each.blame.arguments
         if each.kind == "unused_input" and (place in whole or each.blame.levels in random):
             continue
