@@ -21,6 +21,7 @@ from explainer.analysis import (
     batching,
     captured,
     findings,
+    fixing,
     layering,
     lens,
     parsing,
@@ -186,9 +187,15 @@ def _check(run: Run) -> str:
     return ""
 
 
+def _at_end(run: Run) -> None:
+    """Looks for fixes of what failed, and for what is silently wrong."""
+    fixing.add_to(run)
+    findings.add_to(run)
+
+
 SCRIPT = Plan(
     steps={"parse": _parse, "run": _run, "trace": _trace, "batch": _batch, "check": _check},
     shown=lambda done: ("run",),
     bearable=("run",),
-    at_end=findings.add_to,
+    at_end=_at_end,
 )

@@ -75,6 +75,7 @@ class Situation:
     request: Request
     stage: str
     error: str  # the type of the error
+    code: str = ""  # the text that the function stands in
     values: tuple[Value, ...] = ()
     trees: tuple[tuple[str, Tree], ...] = ()  # of each argument, by name
     levels: tuple[Nested, ...] = ()

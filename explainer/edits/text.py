@@ -101,7 +101,8 @@ class Text:
             found.append(inner)
 
     def _holds(self, node: ast.AST, start: int, end: int) -> bool:
-        return self.start(node) <= start and end <= self.end(node)
+        first = next(iter(getattr(node, "decorator_list", ())), node)
+        return self.start(first) <= start and end <= self.end(node)
 
     def name_of(self, module: str, default: str) -> str:
         """Returns what the text calls a module: "jax.numpy" -> "jnp", the default if it does not."""

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from explainer.analysis.fixing import search, situations
+from explainer.analysis.fixing import evaluating, scripts, situations
+from explainer.analysis.fixing.search import Search, double_edits, proven, single_edits
 from explainer.analysis.run import Run
-from explainer.report import Failure
+from explainer.report import Failure, Fix
 
 
 def add_to(run: Run) -> None:
@@ -18,13 +19,28 @@ def add_to(run: Run) -> None:
     if failure is None or failure.limit or run.until != "time" or run.report.fixes:
         return
     run.emit(run.report)  # the explanation is there at once, and stays if a trial takes too long
-    situation = situations.of_program(run.report.request, failure, run.program, run.nest)
-    fixes, tried = search.search(situation, run.program)
+    if run.failed is not None or run.report.request.is_script:
+        fixes, tried = scripts.fixes(run, failure)
+    else:
+        fixes, tried = _stated(run, failure)
     run.add(fixes=fixes)
-    if not fixes and tried:
+    if not fixes and not failure.limit:
         run.add(failure=replace(failure, explanation=_no_fix(failure, tried)))
 
 
+def _stated(run: Run, failure: Failure) -> tuple[tuple[Fix, ...], int]:
+    """Returns (fixes of a stated nest, how many edits were tried)."""
+    request, program = run.report.request, run.program
+    situation = situations.of_program(request, failure, program, run.nest, request.code)
+    search = Search(request, situation, program, evaluating.stated(request, program))
+    found = proven(search, single_edits(search)) or proven(search, double_edits(search))
+    return found, search.tried
+
+
 def _no_fix(failure: Failure, tried: int) -> str:
-    edits = "1 small edit was" if tried == 1 else f"{tried} small edits were"
-    return f"{failure.explanation} No small edit mends it: {edits} tried, none ran and agreed with a loop."
+    said = failure.explanation.rstrip()
+    said += "" if said.endswith((".", "!", "?", ")", ":")) else "."
+    if not tried:
+        return f"{said} No small edit is known that mends it."
+    edits = "1 was" if tried == 1 else f"{tried} were"
+    return f"{said} No small edit mends it: {edits} tried, none ran and agreed with a plain loop."

@@ -20,9 +20,11 @@ from explainer.report import AxesTemplate, Failure, Leaf
 from explainer.spec import Request
 
 
-def of_program(request: Request, failure: Failure, program: Program | None, nest: Nest | None) -> Situation:
-    """Describes a failed program; of a request that was not even parsed, its texts."""
-    base = {"request": request, "stage": failure.stage, "error": failure.error_type}
+def of_program(
+    request: Request, failure: Failure, program: Program | None, nest: Nest | None, code: str
+) -> Situation:
+    """Describes a failed program, its function standing in `code`; what was not parsed by its texts only."""
+    base = {"request": request, "stage": failure.stage, "error": failure.error_type, "code": code}
     spans = failure.blame.spans
     if program is None or not program.levels and request.levels:
         names = tuple(parsing.PREDEFINED) if program is None else tuple(program.scope)
@@ -30,7 +32,7 @@ def of_program(request: Request, failure: Failure, program: Program | None, nest
     args, kwargs = jax.tree.unflatten(program.tree, list(range(len(program.operands))))
     named = [a.name for a in program.arguments if not a.keyword]
     given = dict(zip(named, args, strict=True)) | kwargs
-    returning = _returning(failure, nest)
+    returning = _returning(nest)
     results = None if nest is None or returning is None else nest.outputs[returning + 1]
     return Situation(
         **base,
@@ -89,9 +91,9 @@ def _nested(program: Program, level: ParsedLevel) -> Nested:
     )
 
 
-def _returning(failure: Failure, nest: Nest | None) -> int | None:
+def _returning(nest: Nest | None) -> int | None:
     """Returns the level that could not put its results back."""
-    if nest is None or nest.error is None or failure.stage != "batch" or not nest.outputs:
+    if nest is None or nest.error is None or not nest.returned or not nest.outputs:
         return None
     return min(nest.outputs) - 1
 

@@ -1,0 +1,148 @@
+"""Scripts: fixes of a vmapped call inside a text, written into that text and proven by running it.
+
+FailedCall ──▶ search on its own program ──▶ edits of the text ──▶ the text run again ──▶ Fixes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import jax
+
+from explainer.analysis import parsing, surroundings
+from explainer.analysis.failed import FailedCall
+from explainer.analysis.fixing import evaluating, situations
+from explainer.analysis.fixing.search import Alive, Search, double_edits, proven, single_edits
+from explainer.analysis.fixing.trial import Failed, attempt, quiet
+from explainer.analysis.run import Run
+from explainer.analysis.spans import Sources
+from explainer.edits import code, making
+from explainer.edits.candidate import Candidate
+from explainer.edits.situation import Situation
+from explainer.edits.text import changed_lines
+from explainer.report import Failure, Fix
+from explainer.spec import Request
+
+Shown = Callable[[Request], str]
+"""Runs an edited text; returns what that showed, "" where it fails as before."""
+
+
+def fixes(run: Run, failure: Failure) -> tuple[tuple[Fix, ...], int]:
+    """Returns (fixes of a call in a text, how many edits were tried)."""
+    request, call, shown = run.report.request, run.failed, _shown(run, failure)
+    found, tried = (), 0
+    if call is not None:
+        found, tried = _of_call(run, call, failure, shown)
+    if not found:
+        texts = [*making.misnamed(request.code), *_renamed(request, failure)]
+        edited = [_fix(request, text, said, shown) for text, said in texts if text != request.code]
+        found, tried = tuple(fix for fix in edited if fix is not None), tried + len(texts)
+    return found, tried
+
+
+def _of_call(run: Run, call: FailedCall, failure: Failure, shown: Shown) -> tuple[tuple[Fix, ...], int]:
+    request, program = run.report.request, call.program
+    if not any(call.makings) and request.function:
+        call = replace(call, makings=making.stated(request, len(program.levels)))
+    source = "code" if call.span is None else call.span.source
+    texts = making.argument_texts(
+        _text(request, source), [a.name for a in program.arguments if not a.keyword], call.span
+    )
+    arguments = tuple(replace(a, value=texts.get(a.name, a.value)) for a in program.arguments)
+    nest = replace(call.request, arguments=arguments)
+    situation = situations.of_program(nest, failure, program, call.nest, request.code)
+    main = call.file if _live(run) else None
+    search = Search(
+        request,
+        situation,
+        program,
+        evaluating.of_call(request, nest, program),
+        sources=lambda edited: Sources(edited, main),
+    )
+
+    def finish(fix: Fix, alive: Alive) -> Fix | None:
+        return _written(request, nest, call, alive.candidate, fix, shown)
+
+    found = proven(search, single_edits(search), finish) or proven(search, double_edits(search), finish)
+    return found, search.tried
+
+
+def _text(request: Request, source: str) -> str:
+    return request.function.strip() if source == "function" else request.code
+
+
+def _written(
+    request: Request, nest: Request, call: FailedCall, candidate: Candidate, fix: Fix, shown: Shown
+) -> Fix | None:
+    """Writes a fix of a call into the text, and runs that; None where it cannot be written, or fails."""
+    if candidate.code:
+        edited = candidate.request
+    else:
+        source = next((span.source for span in (*call.makings, call.span) if span is not None), "code")
+        name = getattr(call.program.function, "__name__", "")
+        text = making.rewritten(
+            _text(request, source), nest, candidate.request, call.makings, name, call.span
+        )
+        if text is None or source not in ("code", "function"):
+            return None
+        edited = code.edited(request, source, text)
+    ran = shown(edited)
+    if not ran:
+        return None
+    place = "code" if edited.code != request.code else "function"
+    before, after = changed_lines(getattr(request, place), getattr(edited, place))
+    return replace(fix, request=edited, place=place, before=before, after=after, proof=f"{fix.proof}; {ran}")
+
+
+def _fix(request: Request, text: str, said: str, shown: Shown) -> Fix | None:
+    edited = replace(request, code=text)
+    ran = shown(edited)
+    before, after = changed_lines(request.code, text)
+    return Fix(edited, said, (), "code", before, after, ran) if ran else None
+
+
+def _renamed(request: Request, failure: Failure) -> list[tuple[str, str]]:
+    """Lists (text, what was done) with a name that is not defined replaced."""
+    names = tuple(parsing.PREDEFINED)
+    situation = Situation(request, failure.stage, failure.error_type, spans=failure.blame.spans, names=names)
+    return [(c.request.code, c.summary) for c in code.names(situation)]
+
+
+def _shown(run: Run, failure: Failure) -> Shown:
+    """Returns how an edited text is run: a script to its end, a function through its nest."""
+    request = run.report.request
+    if request.is_script:
+        return lambda edited: _ran(edited, failure)
+    if _live(run):
+        return lambda edited: "the call itself was tried"  # its file is not run again
+    evaluate = evaluating.stated(request, run.program)
+    return lambda edited: _traced(evaluate, edited)
+
+
+def _live(run: Run) -> bool:
+    """Tells a run of a function that exists already: there is no text that made it."""
+    return run.program is not None and not run.program.scope
+
+
+def _traced(evaluate: evaluating.Evaluate, edited: Request) -> str:
+    program = evaluate(edited)
+    failed = program is None or isinstance(attempt(program, strict=False), Failed)
+    return "" if failed else "the whole function traces"
+
+
+def _ran(edited: Request, failure: Failure) -> str:
+    """Runs an edited script; it must end well, or fail at a later line."""
+    try:
+        with quiet(), surroundings.restored():
+            parsing.run_script(edited)
+            jax.effects_barrier()
+    except SystemExit as end:
+        return "" if end.code else "the script runs to its end"
+    except Exception as error:  # noqa: BLE001  (the user's script may raise anything)
+        span = Sources(edited).of_error(error)
+        lines = [own.line for own in failure.blame.spans if own.source == "code"]
+        if span is None or not lines or span.line <= max(lines) + 2:
+            return ""
+        return f"the script gets past this call; it then fails on line {span.line}"
+    return "the script runs to its end"
