@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
 from explainer import page
+from explainer.figures import style
 from explainer.report import Report
 from tests.browser import Watch
 from tests.figures import reports
@@ -114,11 +116,36 @@ def test_a_browser_that_cannot_unpack_says_so_and_shows_the_rest(show, watch: Wa
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1440, False), (1440, True), (390, False), (390, True)], ids=str)
-@pytest.mark.parametrize("scene", ["pairwise", "awkward", "failed", "hostile"])
+@pytest.mark.parametrize("scene", ["pairwise", "awkward", "misfit inside", "hostile"])
 def test_a_page_fits_its_width(show, screenshots: Path, scene, width, dark):
     report = hostile(PAYLOADS[1]) if scene == "hostile" else reports.SCENES[scene]()
     opened = show(page.html(report), width=width, dark=dark)
     expect(opened.locator(".vp[data-ready=true]")).to_be_visible()
     assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    name = f"page-{scene}-{width}-{'dark' if dark else 'light'}.png"
+    name = f"page-{scene.replace(' ', '-')}-{width}-{'dark' if dark else 'light'}.png"
     opened.screenshot(path=screenshots / name, full_page=True)
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_bars_of_a_ruler_are_to_scale_and_inside_it(show, width):
+    opened = show(page.html(reports.misfit_inside()), width=width)
+    bars = opened.locator(".pg-bar").evaluate_all(
+        "bars => bars.map(bar => bar.getBoundingClientRect().width)"
+    )
+    longest = max(bars)
+    assert longest > 100
+    assert bars == pytest.approx([size / 5 * longest for size in (3, 5, 2, 4, 2)], abs=1)
+    edges = opened.locator(".pg-axis, .pg-axis *").evaluate_all(
+        "parts => parts.map(part => part.getBoundingClientRect().right)"
+    )
+    assert max(edges) <= opened.locator(".pg-ruler").evaluate("all => all.getBoundingClientRect().right")
+
+
+def test_a_bar_that_does_not_fit_is_hatched_in_both_themes(show):
+    for dark in (False, True):
+        opened = show(page.html(reports.misfit()), dark=dark)
+        bar = opened.locator(".pg-bar-bad").first
+        expect(bar).to_have_css("background-image", re.compile("repeating-linear-gradient"))
+        red = style.PALETTES["dark" if dark else "light"]["bad"]
+        wanted = ", ".join(str(int(red[at : at + 2], 16)) for at in (1, 3, 5))
+        expect(bar).to_have_css("border-left-color", f"rgb({wanted})")
