@@ -91,7 +91,10 @@ def _each_once(found: Sequence[Finding]) -> Iterator[Finding]:
     constant = {each.blame.levels for each in found if _is(each, "whole_batch", "unused_input")}
     random = {each.blame.levels for each in found if _is(each, "shared_key")}
     drawn = any(each.kind == "python_random" for each in found)
+    indexed = {each.blame.spans for each in found if each.kind == "index_out_of_range"}
     for each in found:
+        if each.kind == "nan" and each.blame.spans in indexed:
+            continue
         if drawn and each.kind == "unlike_a_loop":  # that is why
             continue
         place = each.blame.levels, each.blame.arguments

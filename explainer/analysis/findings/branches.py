@@ -9,18 +9,22 @@ from collections.abc import Iterator
 
 from explainer.analysis.findings.scope import Scope, blame
 from explainer.analysis.findings.words import counted, joined
-from explainer.report import Equation, Finding, Level
+from explainer.report import Equation, Finding, Level, Span
 
 _WRITTEN = ("cond", "switch")
 
 
 def both(scope: Scope) -> Iterator[Finding]:
     """Finds conditions that a level maps; what has an effect in a branch is graver than its cost."""
+    told: set[Span | None] = set()
     for equation in scope.report.equations:
         if equation.primitive != "cond" or not any(word in equation.source for word in _WRITTEN):
             continue
+        if equation.backward or equation.span in told:
+            continue
         levels = [level for level in scope.levels(equation.level) if _decided_by(scope, equation, level)]
         if levels and "cond" not in equation.rewrite:
+            told.add(equation.span)
             inside = _inside(scope, equation)
             effects = [each for each in inside if scope.eqn(each).effects]
             yield from _effects(scope, equation, levels, effects)

@@ -127,6 +127,13 @@ def _said(scope: Scope, draw: _Draw, calls: list[str], names: list[str]) -> str:
     values = shown(scope.report, draw.call)
     drawn = f": {values} in each of them" if values else ""
     text = f"All {many} of vmap {levels} draw the same random numbers in {listed(calls)}{drawn}"
+    idle = _idle(scope, draw.shared[-1])
+    if idle:
+        instead = f"instead of {names[0]}" if names else "there"
+        return (
+            f"{text}, though {idle} is mapped: no result depends on it. Use {idle} {instead}, if each example "
+            "should have its own."
+        )
     split = ", ".join(map(str, sizes))
     count = split if len(sizes) == 1 else f"({split})"
     if not names:
@@ -136,6 +143,19 @@ def _said(scope: Scope, draw: _Draw, calls: list[str], names: list[str]) -> str:
         where = f"{joined(names)} is not mapped there"
         cure = f"Map jax.random.split({names[0]}, {count}) over axis 0"
     return f"{text}, since {where}. {cure}, if each example should have its own."
+
+
+def _idle(scope: Scope, level: Level) -> str:
+    """Returns a key that a level maps, and that no result depends on; "" where there is none."""
+    for unit, captured in scope.units():
+        if (captured is None) is level.captured or (captured is not None and captured.number != level.id):
+            continue
+        used = scope.behind(scope.outputs(unit))
+        keys = {leaf.path for leaf in level.inputs if leaf.index is not None and leaf.dtype.startswith("key")}
+        number = None if captured is None else captured.number
+        own = (each for each in scope.inputs if each.level == number and not each.closed)
+        return next((each.path for each in own if each.path in keys and each.node not in used), "")
+    return ""
 
 
 def _keys(scope: Scope, bits: Equation) -> list[Any]:

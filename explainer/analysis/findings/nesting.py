@@ -19,12 +19,18 @@ from explainer.source import parse_spec, short_dtype
 def swapped(scope: Scope) -> Iterator[Finding]:
     """Finds an outer level that maps a later argument than the level inside it: the table is transposed."""
     for nest in _nests(scope):
-        for outer, inner in zip(nest, nest[1:], strict=False):
+        for outer, inner in zip(nest, nest[1:], strict=False) if _each_once(nest) else ():
             rows, columns = _alone(outer, inner), _alone(inner, outer)
             stacked = all(leaf.index == 0 for level in (outer, inner) for leaf in level.outputs)
             if not rows or not columns or not stacked or rows[0] < columns[-1] or not outer.outputs:
                 continue
             yield _swapped(scope, outer, inner, outer.inputs[rows[0]].path, outer.inputs[columns[0]].path)
+
+
+def _each_once(nest: Sequence[Level]) -> bool:
+    """Tells whether every argument is mapped by one level only."""
+    leaves = zip(*(level.inputs for level in nest), strict=False)
+    return all(sum(leaf.index is not None for leaf in each) <= 1 for each in leaves)
 
 
 def _nests(scope: Scope) -> Iterator[tuple[Level, ...]]:

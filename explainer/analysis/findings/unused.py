@@ -103,13 +103,13 @@ def outputs(scope: Scope) -> Iterator[Finding]:
         nodes = scope.outputs(unit)
         if not levels or not _vmaps(levels) or len(nodes) != len(levels[0].outputs):
             continue
-        groups: dict[tuple[Level, ...], list[int]] = {}
+        groups: dict[tuple[int, ...], list[int]] = {}
         for n, node in enumerate(nodes):
             copying = tuple(one for one in levels if _copies(scope, node, one, one.outputs[n]))
             if copying and node in scope.graph.known and _worth_a_word(levels[0].outputs[n], copying):
-                groups.setdefault(copying, []).append(n)
-        for copying, numbers in groups.items():
-            yield _copied(scope, numbers, nodes, copying)
+                groups.setdefault(tuple(one.id for one in copying), []).append(n)
+        for ids, numbers in groups.items():
+            yield _copied(scope, numbers, nodes, tuple(scope.report.levels[n] for n in ids))
 
 
 def _vmaps(levels: Sequence[Level]) -> bool:
