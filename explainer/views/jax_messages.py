@@ -69,8 +69,7 @@ def _sizes(found: re.Match[str]) -> Mistake:
     )
     partial = any(one["many"] for one in listed)
     told = [
-        f"{leaf} has {one['size']} examples (axis {leaf.axis})"
-        + (f", as have {int(one['many'] or one['some']) - 1} more" if one["many"] else "")
+        f"{leaf} has {one['size']} examples (axis {leaf.axis}){_more(one['many'])}"
         for one, leaf in zip(listed, mapped, strict=True)
     ]
     size = re.search(r"`axis_size` argument was (\d+)", found.string)
@@ -81,6 +80,12 @@ def _sizes(found: re.Match[str]) -> Mistake:
         "For all pairs, nest two vmaps: (0, None) outside, (None, 0) inside."
     )
     return Mistake("unequal_sizes", said, () if size else mapped, partial)
+
+
+def _more(many: str | None) -> str:
+    """Says how many axes of a size are not named: "3" in all -> ", and 2 more have as many"."""
+    unnamed = int(many or 1) - 1
+    return f", and {unnamed} more {'has' if unnamed == 1 else 'have'} as many" if unnamed else ""
 
 
 def _rank(found: re.Match[str]) -> Mistake:

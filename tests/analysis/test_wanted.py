@@ -216,7 +216,7 @@ def _values(shape: tuple[int, ...], seed: int) -> np.ndarray:
 
 
 def _picked(array: np.ndarray, axes: list[int | None], place: tuple[int, ...]) -> np.ndarray:
-    index: list[object] = [slice(None)] * array.ndim
+    index: list[slice | int] = [slice(None)] * array.ndim
     for axis, number in zip(axes, place, strict=True):
         if axis is not None:
             index[axis] = number
