@@ -13,7 +13,7 @@ PIP := .venv/bin/python $(PIP_INSTALL)
 # What meets JAX, under the oldest one that requirements.txt allows; `make test` has the newest.
 OLDEST := $(shell sed -n 's/^jax>=\([0-9.]*\),.*/\1/p' requirements.txt)
 OLDEST_TESTS := tests/analysis tests/facts tests/test_cli.py tests/test_lessons.py tests/views/test_rewrites.py \
-    tests/views/test_text.py tests/test_versions.py \
+    tests/views/test_text.py tests/test_versions.py tests/test_debug.py tests/test_testing.py \
     tests/sandbox/test_analysis_in_worker.py::test_the_pairwise_example_is_explained_to_the_end
 
 .PHONY: setup run test test-oldest check bench venv

@@ -87,12 +87,20 @@ def makings(tree: ast.Module, call: ast.expr | None, levels: Sequence[Wanted]) -
     jax.vmap(jax.vmap(f, (None, 0)), (0, None))(X, Y), g = jax.vmap(f); g(X), @partial(jax.vmap, ...)
     """
     found: list[Making | None] = []
-    here = call.func if isinstance(call, ast.Call) else None
+    here = None if not isinstance(call, ast.Call) else _called(tree, call)
     for level in levels:
         node = _resolved(tree, here, level)
         found.append(None if node is None else making(node))
         here = _function_of(node) if node is not None else None
     return tuple(found)
+
+
+def _called(tree: ast.Module, call: ast.Call) -> ast.expr:
+    """Returns what a call calls; of jax.eval_shape(g, X), explain(g, X), ... the function it is given."""
+    first = _without_jit(call.args[0] if call.args else None)
+    name = _name(first)
+    given = _makes(first) or (name and any(_bound(tree, name)))
+    return first if first is not None and given and not _makes(_without_jit(call.func)) else call.func
 
 
 def making(node: ast.Call) -> Making:

@@ -11,9 +11,11 @@ function depends on what happens around it), the shapes are worked out from the 
 from __future__ import annotations
 
 import ast
+import itertools
 import linecache
+import types
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -284,12 +286,22 @@ def _without(aval: jax.ShapeDtypeStruct, axis: int | None) -> jax.ShapeDtypeStru
 
 
 def callers(outer: Sequence[Place], sources: Sources) -> tuple[Place | None, Span | None]:
-    """Returns the innermost place of the user's own among those outside of a call, and the expression."""
-    for frame, offset in outer:
+    """Returns the innermost place of the user's own outside of a call, and the expression there.
+
+    A traceback ends where an error is caught; who called that may be the user, `explain(f, x)` say.
+    """
+    further = outer[-1][0].f_back if outer else None
+    for frame, offset in itertools.chain(outer, _stack(further)):
         spans = sources.of_sites(((frame.f_code, offset),))
         if spans:
             return (frame, offset), spans[0]
     return None, None
+
+
+def _stack(frame: types.FrameType | None) -> Iterator[Place]:
+    while frame is not None:
+        yield frame, frame.f_lasti
+        frame = frame.f_back
 
 
 def _names(call: Mapped, function: Any, place: Place | None, text: Written | None) -> list[str]:

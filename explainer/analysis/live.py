@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from explainer.analysis import mending, naming, parsing, pipeline
+from explainer.analysis import naming, parsing, pipeline
 from explainer.analysis.run import Run, RunLimits
 from explainer.analysis.stages import LIVE
 from explainer.report import Report
@@ -33,7 +33,4 @@ def explain(
     run = Run(request, LIVE, lambda report: None, RunLimits(), main=file)
     run.program = parsing.program(request, {}, function, dict(given), ())
     run.program = replace(run.program, name=naming.name(own), context=object())  # it may be explained again
-    report = pipeline.through(run, until)
-    if report.failure is None or run.failed is None or report.fixes or until != "time":
-        return report
-    return replace(report, fixes=mending.fixes(run.failed, report.failure))
+    return pipeline.through(run, until)

@@ -12,8 +12,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import replace
 
-from explainer.analysis import failed, mending
-from explainer.analysis.failed import FailedCall
+from explainer.analysis import failed, fixing, printed
 from explainer.analysis.run import Run, RunLimits
 from explainer.analysis.spans import of_the_user
 from explainer.analysis.stages import LIVE
@@ -69,9 +68,8 @@ def _note(error: BaseException) -> str:
     failure = run.failure("run", error)
     if failure.kind in ("", "raised") and run.sources.raised(error):
         return ""
-    lines = _explained(run.report, failure, file)
-    if run.failed is not None:
-        lines += _mended(run.failed, failure)
+    run.add(failure=failure)
+    lines = [*_explained(run.report, failure, file), *_mended(run)]
     return "\n".join([lines[0], *(f"  {line}".rstrip() for line in lines[1:])])
 
 
@@ -95,10 +93,17 @@ def _explained(report: Report, failure: Failure, file: str) -> list[str]:
     return lines
 
 
-def _mended(call: FailedCall, failure: Failure) -> list[str]:
-    offered = mending.fixes(call, failure)[:_MOST_FIXES]
-    return (
-        ["Fixes that were tried and work:", *diagnosis_text.fixes(mending.stated(call, offered))]
-        if offered
-        else []
-    )
+def _mended(run: Run) -> list[str]:
+    """Returns the first fixes of a failed call; its file is not run again for them."""
+    if run.failed is None:
+        return []
+    run.program = replace(run.failed.program, levels=(), scope={})  # a live call: nothing states its nest
+    run.add(request=replace(run.report.request, function=run.program.name))
+    try:
+        with printed.dropped():
+            fixing.add_to(run)
+    except Exception as trouble:  # noqa: BLE001  (the explanation stays)
+        said = message(trouble).split("\n")[0]
+        return [f"Fixes could not be looked for ({type(trouble).__name__}: {said})."]
+    lines = diagnosis_text.fixes(replace(run.report, fixes=run.report.fixes[:_MOST_FIXES]))
+    return ["Fixes that were tried and work:", *lines] if lines else []

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from explainer.analysis import axes, batching, failures, internals
+from explainer.analysis import axes, batching, failures, internals, naming
 from explainer.analysis.failed import FailedCall
 from explainer.analysis.parsing import Program
 from explainer.analysis.spans import Sources
@@ -44,6 +44,7 @@ def _as_captured(own: Sequence[Level], program: Program, span: Span | None) -> l
     return [
         replace(
             level,
+            function=naming.name(program.function),
             in_axes=internals.text(parsed.in_axes),
             out_axes=internals.text(parsed.out_axes),
             in_template=AxesTemplate(),
@@ -97,7 +98,9 @@ def _scene(call: FailedCall, request: Request, sources: Sources, stage: Stage) -
     program, nest = call.program, call.nest
     if nest.error is None:  # traced again, all is well: the error is of values, or of what happened around
         return failures.Scene(request, sources, stage, call.error)
-    error = nest.error if call.ended else call.error
+    error = (
+        nest.error if call.ended and not call.fitted else call.error
+    )  # batched later, it has no frames of f
     if not call.fitted:
         return failures.Scene(request, sources, "trace", error, program, nest)
     found = batching.describe(program, nest, sources)

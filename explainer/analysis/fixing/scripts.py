@@ -34,7 +34,7 @@ def fixes(run: Run, failure: Failure) -> tuple[tuple[Fix, ...], int]:
     found, tried = (), 0
     if call is not None:
         found, tried = _of_call(run, call, failure, shown)
-    if not found:
+    if not found and not _live(run):
         texts = [*making.misnamed(request.code), *_renamed(request, failure)]
         edited = [_fix(request, text, said, shown) for text, said in texts if text != request.code]
         found, tried = tuple(fix for fix in edited if fix is not None), tried + len(texts)
@@ -62,7 +62,8 @@ def _of_call(run: Run, call: FailedCall, failure: Failure, shown: Shown) -> tupl
     )
 
     def finish(fix: Fix, alive: Alive) -> Fix | None:
-        return _written(request, nest, call, alive.candidate, fix, shown)
+        written = _written(request, nest, call, alive.candidate, fix, shown)
+        return fix if written is None and _live(run) else written  # proven, though in no text we know
 
     found = proven(search, single_edits(search), finish) or proven(search, double_edits(search), finish)
     return found, search.tried
