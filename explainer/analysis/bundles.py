@@ -39,11 +39,20 @@ def static_mapped(program: Program, operand: Operand) -> tuple[str, str]:
         )
     if isinstance(value, (bool, int, float, complex)):
         return "static_mapped", f"{_what(operand)}: set it to None, and every example gets this value."
-    return "static_mapped", f"{_what(operand)}, which JAX knows no arrays in: set it to None."
+    kind = type(value).__name__
+    convert = f"{path}.to_numpy()" if hasattr(type(value), "to_numpy") else f"the arrays in {path}"
+    return "static_mapped", (
+        f"{path} is a {kind}, which JAX does not take for an array, so it has no axis to map. Pass "
+        f"{convert}, or set "
+        "it to None."
+    )
 
 
 def _what(operand: Operand) -> str:
-    text = str(operand.value)
+    try:
+        text = " ".join(str(operand.value).split())
+    except Exception:  # noqa: BLE001  (a class of the user's may raise anything)
+        text = f"a {type(operand.value).__name__}"
     text = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
     return f"{operand.path} is the Python value {text} and has no axis to map"
 

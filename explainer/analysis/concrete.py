@@ -286,7 +286,7 @@ def _cure_of_call(here: Site) -> tuple[str, str] | None:
             f"loop with lax.fori_loop(0, {_first(here, node)}, ...), or pass the number unmapped as a Python "
             "value"
         )
-    if called in _SIZED:
+    if called in _SIZED or (called == "where" and len(node.args) == 1):
         return "data_sized", (f"give it a size=, so that all examples have one length: {called}(..., size=n)")
     if called in _SHAPES or _static_keyword(node):
         return "static_shape", (

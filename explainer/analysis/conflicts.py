@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from explainer.analysis import axes, mistakes
 from explainer.analysis.fitting import Clash, Rule
-from explainer.analysis.operands import Operand, Site, site
+from explainer.analysis.operands import Operand, Site, check, site
 from explainer.analysis.operations import Operation, operation
 from explainer.analysis.parsing import Program
 from explainer.analysis.scene import Handed, Scene, Told, handed_leaves, listed, type_name
@@ -22,6 +22,7 @@ from explainer.report import Blame, Lane, Mismatch
 
 _ERRORS = (TypeError, ValueError, IndexError, AssertionError, ZeroDivisionError)
 _HINTED = ("matmul", "dot", "inner", "broadcast", "einsum", "concatenate", "stack", "reshape")
+_LONGEST = 600  # characters of JAX's own words
 _MOST = 4  # operands that one explanation follows
 
 
@@ -51,7 +52,7 @@ def _asserts(here: Site) -> bool:
 def _told(here: Site, found: Operation, clash: Clash | None) -> Told:
     program = here.scene.program
     names = [f"`{one.text}`" for one in found.operands]
-    why = found.said or mistakes.headline(here.scene.error).rstrip(".")
+    why = found.said or _in_jax_words(here, found)
     said = clash.said.format(*names) if clash is not None else why
     origins = list(dict.fromkeys(_origin(program, one) for one in found.operands[:_MOST]))
     hints = (
@@ -61,19 +62,60 @@ def _told(here: Site, found: Operation, clash: Clash | None) -> Told:
     )
     cures = [*hints, found.cure] if found.cure else hints
     leaves = tuple({leaf.path: leaf for one in found.operands for leaf in one.leaves}.values())
-    mapped = [leaf for leaf in leaves if any(level is not None for level in leaf.taken)]
-    blamed = mapped or leaves
     return Told(
         " ".join([f"`{_shown(here)}`: {said}.", *filter(None, origins), *cures]),
         Blame(
-            tuple(dict.fromkeys(leaf.operand.argument for leaf in blamed)),
-            tuple(leaf.path for leaf in blamed),
-            tuple(sorted({level for leaf in blamed for level in leaf.taken if level is not None})),
+            tuple(dict.fromkeys(leaf.operand.argument for leaf in leaves)),
+            tuple(leaf.path for leaf in leaves),
+            tuple(sorted({level for leaf in leaves for level in leaf.taken if level is not None})),
             (here.span,),
         ),
         found.kind if clash is not None or found.rule is None else "inside",
         Mismatch(tuple(_lanes(found.operands, clash))),
     )
+
+
+def _in_jax_words(here: Site, found: Operation) -> str:
+    """Returns what JAX says; of loops and branches all of it, since it alone knows their bodies' types."""
+    if found.kind not in ("carry_type", "branch_type"):
+        return mistakes.headline(here.scene.error).rstrip(".")
+    said = " ".join(mistakes.said_by(here.scene.error).split())
+    return (said if len(said) <= _LONGEST else f"{said[: _LONGEST - 1]}…").rstrip(".")
+
+
+def own_check(scene: Scene) -> Told | None:
+    """Explains an assert or a raise of the user's own about shapes: by the shapes that it looked at."""
+    nest, program = scene.nest, scene.program
+    if program is None or nest is None or not nest.entered or nest.returned:
+        return None
+    here = check(scene)
+    if here is None:
+        return None
+    operands = {one.text: one for node in ast.walk(here.node) if (one := _array(here, node)) is not None}
+    origins = [_origin(program, one) for one in operands.values()][:_MOST]
+    if not any(origins):
+        return None
+    leaves = tuple({leaf.path: leaf for one in operands.values() for leaf in one.leaves}.values())
+    error = type(scene.error).__name__
+    said = mistakes.headline(scene.error)
+    return Told(
+        f"{program.name} raised {error} since `{here.text}`: {said.rstrip('.')}. "
+        f"{' '.join(filter(None, origins))} "
+        "Inside the function there is no batch axis: it sees one example.",
+        Blame(
+            tuple(dict.fromkeys(leaf.operand.argument for leaf in leaves)),
+            tuple(leaf.path for leaf in leaves),
+            tuple(sorted({level for leaf in leaves for level in leaf.taken if level is not None})),
+            (here.span,),
+        ),
+        "own_check",
+        Mismatch(tuple(_lanes(tuple(operands.values()), None))),
+    )
+
+
+def _array(here: Site, node: ast.AST) -> Operand | None:
+    one = here.operand(node) if isinstance(node, (ast.Name, ast.Subscript)) else None
+    return one if one is not None and (one.leaves or one.traced) else None
 
 
 def _shown(here: Site) -> str:

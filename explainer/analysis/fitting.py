@@ -110,7 +110,7 @@ def _unlike_ranks(shapes: Sequence[Shape]) -> Clash:
 
 
 def _axes(shape: Shape) -> str:
-    return "no axis" if not shape else f"{len(shape)} {'axis' if len(shape) == 1 else 'axes'}"
+    return "no axis (a scalar)" if not shape else f"{len(shape)} {'axis' if len(shape) == 1 else 'axes'}"
 
 
 def _unlike(shapes: Sequence[Shape], places: Sequence[int]) -> Clash | None:
@@ -221,7 +221,9 @@ def rank_of(least: int) -> Rule:
         if n is None:
             return None
         return Clash(
-            f"it needs at least {least} axes, but {{{n}}} has {_axes(shapes[n])} here", ((),) * len(shapes)
+            f"it needs at least {least} {'axis' if least == 1 else 'axes'}, but {{{n}}} has "
+            f"{_axes(shapes[n])} here",
+            ((),) * len(shapes),
         )
 
     return rule

@@ -29,7 +29,7 @@ from explainer.analysis.scene import Scene as Scene
 from explainer.analysis.scene import Told as Told
 from explainer.analysis.scene import handed as handed
 from explainer.analysis.scene import shape as shape
-from explainer.report import Blame, Mismatch
+from explainer.report import Blame, Lane, Mismatch
 
 
 def in_axes(scene: Scene) -> Told | None:
@@ -177,14 +177,23 @@ def _note(leaf: _Asked) -> str:
 
 
 def _mismatch(
-    leaves: list[_Asked], k: int, notes: dict[int, str], odd: frozenset[int] = frozenset()
+    leaves: list[_Asked],
+    k: int,
+    notes: dict[int, str],
+    odd: frozenset[int] = frozenset(),
+    given: int | None = None,
 ) -> Mismatch:
-    """Returns all array leaves as lanes; `notes` and `odd` are by the id of a leaf."""
-    lanes = []
+    """Returns arrays and what is noted as lanes; `notes` and `odd` go by the id of a leaf."""
+    lanes: list[Lane] = []
     for leaf in leaves:
         if leaf.here is not None:
             bad = [leaf.mapped % len(leaf.here.shape)] if leaf.mapped is not None and id(leaf) in odd else []
             lanes.append(leaf.here.lane(leaf.mapped, bad, notes.get(id(leaf), "")))
+        elif id(leaf) in notes:
+            value = str(leaf.operand.value)
+            lanes.append(Lane(leaf.operand.path, "", (), note=f"no array: {value[:40]}"))
+    if given is not None:
+        lanes.append(Lane("axis_size", "", (given,), 0))
     return Mismatch(tuple(lanes), level=k)
 
 
@@ -215,7 +224,10 @@ def _unequal_sizes(scene: Scene, k: int) -> Told | None:
     blamed = odd if common is not None else mapped
     conflicts = frozenset(map(id, blamed))
     return Told(
-        said, of_operands([leaf.operand for leaf in blamed], k), kind, _mismatch(leaves, k, notes, conflicts)
+        said,
+        of_operands([leaf.operand for leaf in blamed], k),
+        kind,
+        _mismatch(leaves, k, notes, conflicts, given),
     )
 
 
@@ -260,9 +272,12 @@ def _cure(
     program: Program, groups: dict[int, list[_Asked]], odd: list[_Asked], common: int | None, k: int
 ) -> str:
     """Says what to do: another axis of the odd leaf, None, or two levels for all pairs."""
-    for leaf in odd:
-        if (legacy := _legacy_key(leaf, common)) is not None:
-            return legacy
+    every = [leaf for group in groups.values() for leaf in group]
+    for leaf in every:
+        if (said := _legacy_key(leaf, common) if leaf in odd else None) or (
+            said := _too_few_keys(leaf, every)
+        ):
+            return said
     leaf = odd[0]
     several = len({leaf.operand.argument for leaf in odd}) > 1
     if common is None or several:
@@ -273,7 +288,7 @@ def _cure(
         )
         fitting = [
             f"axis {n} of {one.operand.path} has size {size}"
-            for one in (leaf for group in groups.values() for leaf in group)
+            for one in every
             for n, size in enumerate(one.here.shape if one.here else ())
             if size in groups and size != one.size
         ]
@@ -285,6 +300,17 @@ def _cure(
     if axis is not None:
         return f"Axis {axis} of {path} has size {common}: map that, or set {path} to None to share it."
     return f"No axis of {path} has size {common}: set it to None to share it, or pass as many as the others."
+
+
+def _too_few_keys(leaf: _Asked, every: list[_Asked]) -> str | None:
+    """Explains random keys of another number than there are examples."""
+    others = {other.size for other in every if other.operand.argument != leaf.operand.argument}
+    if leaf.here is None or not leaf.here.dtype.startswith("key") or len(others) != 1:
+        return None
+    return (
+        f"{leaf.operand.path} holds {leaf.size} random keys; every example needs one of its own: "
+        f"jax.random.split(key, {next(iter(others))})."
+    )
 
 
 def _legacy_key(leaf: _Asked, common: int | None) -> str | None:

@@ -53,7 +53,10 @@ def name(function: Any) -> str:
 
 def text(value: Any) -> str:
     """Writes an argument as the app would take it: f32[3,2], {'w': f32[2]}; what is no array by its repr."""
-    written = repr(jax.tree.map(_Spec, value))
+    try:
+        written = repr(jax.tree.map(_Spec, value))
+    except Exception:  # noqa: BLE001  (a class of the user's may bear no leaves but its own)
+        written = f"a {type(value).__name__}"
     return written if len(written) <= _MOST else written[: _MOST - 1] + "…"
 
 

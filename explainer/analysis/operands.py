@@ -247,6 +247,30 @@ def _whole(leaf: Handed, span: Span) -> Operand:
     return Operand(leaf.path, span, leaf.dtype, leaf.shape, True, (leaf,), True)
 
 
+def check(scene: Scene) -> Site | None:
+    """Returns the condition of the user's own assert, or of the `if` around a raise, that ended the call."""
+    for error in (scene.nest.error if scene.nest is not None else None, scene.error):
+        places = [] if error is None else scene.sources.places_of_error(error)
+        tree = _parsed(places[-1].whole) if places else None
+        for node, parents in _walk(tree, ()) if tree is not None else ():
+            if places[-1].span_of(node) != places[-1].span:
+                continue
+            around = next((one for one in parents if isinstance(one, ast.If)), None)
+            if isinstance(node, ast.Raise) and around is not None:
+                return Site(scene, places[-1], around.test, parents)
+            owner = node if isinstance(node, ast.Assert) else next(iter(parents), None)
+            if isinstance(owner, ast.Assert) and isinstance(scene.error, AssertionError):
+                return Site(scene, places[-1], owner.test, (owner, *parents))
+    return None
+
+
+def around(place: Place) -> tuple[ast.AST, ...]:
+    """Returns the nodes around the expression at a place, innermost first."""
+    tree = _parsed(place.whole)
+    found = None if tree is None else _find(tree, place)
+    return () if found is None else found[1]
+
+
 def _parsed(text: str) -> ast.Module | None:
     try:
         return ast.parse(text)
@@ -263,6 +287,8 @@ def _find(tree: ast.Module, place: Place) -> tuple[ast.expr, tuple[ast.AST, ...]
                 return ast.copy_location(ast.BinOp(left, node.op, node.value), node), (node, *parents)
             if isinstance(node, (ast.If, ast.While, ast.Assert)):
                 return node.test, (node, *parents)
+            if isinstance(node, ast.For):
+                return node.iter, (node, *parents)
             if isinstance(node, ast.expr):
                 return node, parents
     return None

@@ -70,6 +70,9 @@ def _of_statement(here: Site) -> Operation | None:
     node, parent = here.node, here.parents[0] if here.parents else None
     if isinstance(parent, ast.AugAssign) and isinstance(parent.target, ast.Subscript):
         node = parent.target
+    if isinstance(parent, (ast.For, ast.comprehension)) and parent.iter is node:
+        operands = _arrays(here, [node])
+        return Operation("iteration", operands[:1], fitting.rank_of(1), cure=_NO_BATCH) if operands else None
     stored = isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)
     if isinstance(node, ast.Subscript) and stored:
         operands = _arrays(here, [node.value])

@@ -151,10 +151,21 @@ def type_name(dtype: str, sizes: Sequence[int]) -> str:
 
 
 def handed(program: Program, nest: Nest) -> str:
-    """Lists the array leaves that reach the innermost call: "x f32[2], y f32[2]"."""
-    operands = (program.operands[position] for position in axes.array_operands(program))
-    pairs = zip(operands, nest.avals[-1], strict=True)
-    return capped([f"{operand.path} {shape(aval)}" for operand, aval in pairs]) or "nothing"
+    """Lists the array leaves that reach the innermost call, and what the levels took of each."""
+    leaves = handed_leaves(program, len(nest.avals) - 1).values()
+    return capped([described(program, leaf) for leaf in leaves]) or "nothing"
+
+
+def described(program: Program, leaf: Handed) -> str:
+    """Describes a leaf as it reaches a level: "x f32[2] (vmap over i takes axis 0 of f32[3,2])"."""
+    steps = takes(program, leaf)
+    return f"{leaf.path} {leaf.type} ({steps} of {leaf.full_type})" if steps else f"{leaf.path} {leaf.type}"
+
+
+def takes(program: Program, leaf: Handed) -> str:
+    """Says which levels take which axes: "vmap over i takes axis 0 and vmap over j takes axis 2"."""
+    levels = sorted((level, axis) for axis, level in enumerate(leaf.taken) if level is not None)
+    return listed([f"vmap over {program.levels[level].name} takes axis {axis}" for level, axis in levels])
 
 
 def listed(words: Sequence[str], word: str = "and") -> str:

@@ -5,6 +5,7 @@ Program, level ──▶ unfit_setting, unfit_spec ──▶ Told
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Hashable
 from typing import Any
 
@@ -48,9 +49,9 @@ def unfit_spec(scene: Scene, k: int) -> Told | None:
     for explain in (_no_spec, _other_length):
         if (found := explain(program, level, takes)) is not None:
             kind, said = found
-            return Told(
-                f"{level_title(program, k)}: {said}", Blame(takes, levels=(k,)), kind, _lanes(program, k)
-            )
+            named = tuple(a.name for a in program.arguments if a.keyword) if kind == "keyword_entry" else ()
+            blame = Blame(named or takes, levels=(k,))
+            return Told(f"{level_title(program, k)}: {said}", blame, kind, _lanes(program, k))
     return _unlike_trees(program, k, takes)
 
 
@@ -92,9 +93,20 @@ def _other_length(program: Program, level: ParsedLevel, takes: tuple[str, ...]) 
         )
         return "keyword_entry", f"{said}."
     if len(takes) < len(given):
-        return "spec_length", f"{said}. Drop {len(given) - len(takes)}."
+        defaults = _not_passed(program, takes)
+        left = f" ({listed(defaults)} is not passed, so its default needs no entry)" if defaults else ""
+        return "spec_length", f"{said}. Drop {len(given) - len(takes)}{left}."
     missing = takes[len(given) :]
     return "spec_length", f"{said}. Add one for {listed(missing)}."
+
+
+def _not_passed(program: Program, takes: tuple[str, ...]) -> list[str]:
+    """Lists the parameters of the function that are left to their defaults."""
+    try:
+        parameters = list(inspect.signature(program.function).parameters.values())
+    except (TypeError, ValueError):
+        return []
+    return [one.name for one in parameters[len(takes) :] if one.default is not inspect.Parameter.empty]
 
 
 def _unlike_trees(program: Program, k: int, takes: tuple[str, ...]) -> Told:
