@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from explainer.ui import address, calls, look, session, tabs, work
+from explainer.ui import address, calls, look, navigation, session, tabs, work
 
+navigation.ensure()
 look.apply()
 session.show_page("playground")
 with st.container(key="work"):

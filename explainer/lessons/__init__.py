@@ -39,8 +39,8 @@ LESSONS: tuple[Lesson, ...] = (
 
 
 def broken() -> tuple[Lesson, ...]:
-    """Returns the lessons on what goes wrong: those on silent bugs, and those that fail."""
-    return tuple(lesson for lesson in LESSONS if lesson.topic == "Mistakes" or lesson.fails)
+    """Returns the lessons on what goes wrong: the mistakes, then what fails in other topics."""
+    return (*mistakes.LESSONS, *(each for each in LESSONS if each.fails and each not in mistakes.LESSONS))
 
 
 def by_topic() -> dict[Topic, tuple[Lesson, ...]]:

@@ -46,13 +46,16 @@ def passed(shown: Explanation) -> None:
     if not shown.finished or shown.cancelled or report.failure is not None:
         return
     made = bool(report.levels)
+    doubtful = _grave(report.findings)
     title = "It runs" if made else "It runs, but calls no vmap"
+    title = "It runs, but may not do what you mean" if doubtful else title
     check = report.check
     said = [f"{words.verdict(check)}."] if check is not None else []
     if made and not report.findings:
         said.append("No silent bug was found.")
     parts = [tag("h4", escape(title)), tag("p", escape(" ".join(said)), "pg-words")]
-    place.html(tag("div", join(parts), "pg-card pg-fine" if made else "pg-card pg-plain", role="status"))
+    css = "pg-doubt" if doubtful else "pg-fine" if made else "pg-plain"
+    place.html(tag("div", join(parts), f"pg-card {css}", role="status"))
 
 
 def wanted(shown: Explanation) -> None:

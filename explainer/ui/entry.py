@@ -16,7 +16,7 @@ from explainer.ui import markup, session
 from explainer.ui.markup import escape, tag
 
 _MOST = 6  # functions of a pasted text that are offered
-_SHOWN = 8  # mistakes to try
+_SHOWN = 9  # mistakes to try
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def functions(code: str) -> tuple[Defined, ...]:
 
 def _welcome() -> None:
     words = (
-        "Paste code on the left: a script is run as it is, and what goes wrong in its vmap calls is "
+        "Paste code into the editor. A script is run as it is; what goes wrong in its vmap calls is "
         "explained, with fixes that were tried. Or look at one of these:"
     )
     markup.show(tag("p", escape(words), "pg-lead"))

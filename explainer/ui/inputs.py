@@ -58,8 +58,7 @@ def examples(offered: Sequence[Lesson] = lessons.LESSONS) -> DeltaGenerator:
 def code(written: Margin) -> None:
     """Shows a large editor for whatever is pasted: it is run as a script."""
     state = session.current()
-    with st.container(key="icons-code"):
-        markup.heading("Code that goes wrong", "a script, a function or a traceback; it runs at once")
+    markup.heading("Code that goes wrong", "a script, a function or a traceback; it runs at once")
     typed = editor(
         state.draft.code,
         key="code",

@@ -33,7 +33,8 @@ def failed(failure: Failure) -> str:
     """Returns the headline of a failure."""
     if failure.limit in _STOPPED:
         return _STOPPED[failure.limit]
-    if failure.stage in ("trace", "batch") and failure.blame.levels:
+    misfit = failure.mismatch is not None and failure.mismatch.level is not None
+    if misfit or (failure.stage in ("trace", "batch") and failure.blame.levels):
         return "The axes don't fit"
     return _FAILED[failure.stage]
 
