@@ -17,7 +17,8 @@ from explainer.views.mismatch import Bar, Row, Ruler
 MOST_TICKS = 32  # entries of an axis up to which each is seen
 
 _SHEET = """
-.pg-ruler { margin: .5rem 0 .7rem; max-width: 46rem; font-size: .86rem; line-height: 1.45; }
+.pg-ruler { margin: .5rem 0 .7rem; max-width: 46rem; font-size: .86rem; line-height: 1.45;
+  container-type: inline-size; }
 .pg-ruler code { background: none; padding: 0; margin: 0; color: inherit; font-size: .86rem;
   overflow-wrap: anywhere; }
 .pg-lane { padding: .3rem 0 .4rem .7rem; border-left: 3px solid var(--rl-line); margin-bottom: .3rem; }
@@ -42,6 +43,10 @@ _SHEET = """
   var(--rl-bad) 0) 0 0 / calc(100% / var(--cells)) 100%, var(--rl-hatch); }
 .pg-size { font-weight: 600; padding: 0 .35rem; border-radius: 4px; }
 .pg-axis b { color: var(--hue); font-family: ui-monospace, monospace; }
+@container (max-width: 26rem) {
+  .pg-axis { grid-template-columns: 5.4rem minmax(0, 1fr); }
+  .pg-bar { width: calc(var(--share) * 76%); }
+}
 .pg-ruler figcaption { color: var(--rl-mute); font-size: .8rem; padding-left: .7rem; overflow-wrap: anywhere;
   white-space: normal; }
 .pg-ruler { --rl-hatch: repeating-linear-gradient(45deg, var(--rl-bad) 0 2px, transparent 2px 6px); }

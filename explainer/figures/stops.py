@@ -52,8 +52,9 @@ def marked(nest: Nest, report: Report, level: Level | None) -> Nest:
     pairs = zip(nest.inputs, leaves, strict=True)
     inputs = tuple(replace(array, mark=_mark(array, column, leaf, lanes)) for array, leaf in pairs)
     blamed = set(report.failure.blame.paths) if report.failure else set()
-    unfit = [f"{lane.name} is {lane.note}" for lane in lanes.values() if lane.note and lane.name in blamed]
-    why = _reason(nest, inputs, tuple(lanes.values())) or "; ".join(unfit[:MOST_TOLD])
+    unfit = [f"{lane.name}: {lane.note}" for lane in lanes.values() if lane.note and lane.name in blamed]
+    began = report.failure is None or report.failure.stage != "trace"
+    why = _reason(nest, inputs, tuple(lanes.values())) or ("" if began else "; ".join(unfit[:MOST_TOLD]))
     return replace(nest, inputs=inputs, stopped=why or nest.stopped)
 
 

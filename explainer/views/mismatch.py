@@ -36,6 +36,8 @@ CONFLICT = "╳"
 class Bar:
     """One axis. `axis` is its number where things failed, None if an outer level took it before.
 
+    A size that is stated, and no array's (axis_size), has neither number.
+
     `whole` is its number in the whole value, where that is another one. `share` is its length, 1 for
     the longest bar. Axes of one size have one `kin`; None: no other axis has this size.
     """
@@ -55,7 +57,7 @@ class Bar:
     def name(self) -> str:
         """Returns "axis 0", with its number in the whole value where that differs: "axis 0 (full 1)"."""
         if self.axis is None:
-            return f"full axis {self.whole}"
+            return "stated" if self.whole is None else f"full axis {self.whole}"
         return f"axis {self.axis}" + (f" (full {self.whole})" if self.whole is not None else "")
 
     @property
@@ -278,8 +280,9 @@ class _Drawing:
     def _bar(self, lane: Lane, axis: int | None, whole: int | None, size: int, taker: int | None) -> Bar:
         mapped = axis is not None and axis == lane.axis and self.mismatch.level is not None
         level = self.mismatch.level if mapped else taker
+        stated = not lane.dtype
         return Bar(
-            axis=axis,
+            axis=None if stated else axis,
             size=size,
             role="mapped" if mapped else "taken" if axis is None else "free",
             share=self._share(size),
@@ -287,7 +290,7 @@ class _Drawing:
             conflict=axis in lane.conflicts,
             note=lane.note if axis in lane.conflicts[:1] else "",
             level=level,
-            level_name="" if level is None else self._level_name(level),
+            level_name="" if level is None or stated else self._level_name(level),
             kin=self.kins.get(size),
         )
 

@@ -186,6 +186,11 @@ def test_without_any_axis_sharing_is_said_only_where_it_is_known(kind, words):
     assert [row.words for row in read(Mismatch((lane("X", 3), lane("Y", 4)), 0), failed).rows] == [words] * 2
 
 
+def test_a_stated_size_is_no_axis():
+    stated = Mismatch((lane("X", 4, axis=0, bad=(0,)), Lane("axis_size", "", (5,), 0)), 0)
+    assert told(stated, report())[1] == "axis_size          stated  █████  5"
+
+
 def test_results_are_not_said_to_be_shared():
     leaving = report()
     assert leaving.failure is not None

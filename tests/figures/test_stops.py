@@ -27,7 +27,7 @@ CASES = {
         "trace failed with ValueError (W: axis 0 has 4)",
         {("W", 1): (0,)},
     ),
-    "static value": (["start", "end"], "s is the Python value 2", {}),
+    "static value": (["start", "end"], "s: the Python value 2", {}),
     "unequal": (["start", "end"], "i runs over 3 in X, but over 4 in Y", {}),
 }
 EVERY = pytest.mark.parametrize("name", CASES)
