@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.core import Tracer
 
 from explainer.testing import assert_vmap_matches_loop
 
@@ -16,8 +17,8 @@ KEYS = jax.random.split(jax.random.key(0), 3)
 
 
 class Pair(NamedTuple):
-    low: jax.Array
-    high: jax.Array
+    low: Any
+    high: Any
 
 
 AGREEING = {
@@ -89,31 +90,31 @@ DIFFERING = {
         ["Example 0 of 3", "gives two results"],
     ),
     "a look at tracers": (
-        lambda x: x.sum() if isinstance(x, jax.core.Tracer) else x.max(),
+        lambda x: x.sum() if isinstance(x, Tracer) else x.max(),
         (X,),
         {},
         ["out is 6.0 from jax.vmap, but 3.0 from the loop", "when its arguments are traced"],
     ),
     "another shape": (
-        lambda x: x if isinstance(x, jax.core.Tracer) else x[:2],
+        lambda x: x if isinstance(x, Tracer) else x[:2],
         (X,),
         {},
         ["out is f32[4] from jax.vmap, but f32[2] from the loop"],
     ),
     "another dtype": (
-        lambda x: x if isinstance(x, jax.core.Tracer) else x.astype(int),
+        lambda x: x if isinstance(x, Tracer) else x.astype(int),
         (X,),
         {},
         ["out is f32[4] from jax.vmap, but i32[4] from the loop"],
     ),
     "another tree": (
-        lambda x: {"a": x} if isinstance(x, jax.core.Tracer) else (x,),
+        lambda x: {"a": x} if isinstance(x, Tracer) else (x,),
         (X,),
         {},
         ["jax.vmap returns PyTreeDef({'a': *}), the loop PyTreeDef((*,))"],
     ),
     "less than a tolerance allows": (
-        lambda x: x + 1e-3 * isinstance(x, jax.core.Tracer),
+        lambda x: x + 1e-3 * isinstance(x, Tracer),
         (X,),
         {"rtol": 0.0, "atol": 1e-4},
         ["largest difference 0.001", "4 of 4 entries of out differ"],
@@ -132,7 +133,7 @@ def test_what_differs_is_told_with_the_example_the_leaf_both_values_and_why(name
 
 def test_a_tolerance_is_taken_at_its_word():
     def f(x):
-        return x + 1e-3 * isinstance(x, jax.core.Tracer)
+        return x + 1e-3 * isinstance(x, Tracer)
 
     assert_vmap_matches_loop(f, X, rtol=0.0, atol=1e-2)
 

@@ -234,7 +234,9 @@ def _program(
 
 
 def _promised(value: Any) -> Any:
-    """Puts promises of arrays in the place of tracers, which are dead by now."""
+    """Puts promises of arrays in the place of tracers, which are dead by now; a tree without any stays."""
+    if not any(map(internals.is_tracer, jax.tree.leaves(value))):
+        return value
     return jax.tree.map(_promise, value)
 
 

@@ -166,7 +166,7 @@ def text(code: str, span: Span) -> str:
 def test_type_and_message_are_those_of_plain_jax(name):
     failure = explainer.explain(Request(CASES[name].code), until="run").failure
     names = {"jax": jax, "jnp": jnp, "partial": __import__("functools").partial}
-    before = jax.config.jax_enable_x64
+    before = jax.config.values["jax_enable_x64"]
     try:
         with pytest.raises(Exception) as raised:
             exec(CASES[name].code, names)
