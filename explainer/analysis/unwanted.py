@@ -19,6 +19,7 @@ from explainer.notation import WantedLeaf
 from explainer.source import short_dtype
 
 _MOST_LISTED = 6
+_MOST_TRACED = 24  # shapes that are tried only to list what can be had
 _LEVELS_LISTED = 2  # outputs of up to that many levels are listed
 
 
@@ -144,12 +145,12 @@ def _no_such_sizes(wanted: Sequence[WantedLeaf], trials: Trials, ran: Sequence[O
 
 def _reached(trials: Trials) -> Iterator[Shape]:
     """Lists output shapes that the function can be mapped to, new axes in front."""
-    units = stacks.whole_units(trials.arguments)
+    units, enough = stacks.whole_units(trials.arguments), len(trials.seen) + _MOST_TRACED
     available = sorted({size for shape in trials.shapes for size in shape})
     for levels in range(1, _LEVELS_LISTED + 1):
         for sizes in itertools.product(available, repeat=levels):
             for stack, _ in stacks.stacks(trials.shapes, units, sizes, levels):
-                if trials.over:
+                if trials.over or len(trials.seen) > enough:
                     return
                 yield from _given(stack, trials)
     yield from _given(Stack((), ()), trials)

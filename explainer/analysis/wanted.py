@@ -8,6 +8,7 @@ a shape alone all stacks are searched. Each that is shown ran, and equals plain 
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ import numpy as np
 from explainer import export, notation
 from explainer.analysis import namings, printed, stacks, trying, unwanted, values
 from explainer.analysis.run import Run
-from explainer.analysis.stacks import Stack
+from explainer.analysis.stacks import Stack, Unit
 from explainer.analysis.trying import Trials, leaves
 from explainer.errors import SpecError
 from explainer.notation import Shapes, WantedLeaf
@@ -28,7 +29,7 @@ from explainer.spec import Request
 from explainer.views import aloud
 
 MOST_SOLUTIONS = 5
-_SECONDS = 1.4  # no new trial is begun after this
+SECONDS = 1.2  # no new trial is begun after this
 _AT_ONCE = 8  # stacks compiled together
 
 
@@ -55,7 +56,7 @@ def add(run: Run) -> None:
         run.add(wanted=Wanted(request.wanted, why_not=why_not))
         return
     with printed.dropped():
-        trials = Trials(run.program, _SECONDS)
+        trials = Trials(run.program, SECONDS)
         run.add(wanted=solve(request, asked, trials))
 
 
@@ -74,23 +75,34 @@ def solve(request: Request, asked: notation.Shapes | notation.Named, trials: Tri
 
 
 def _from_shapes(wanted: Sequence[WantedLeaf], trials: Trials) -> Iterator[Candidate]:
-    """Lists the stacks for which the function's outputs have the wanted shapes, simplest first."""
+    """Lists the stacks for which the function's outputs have the wanted shapes, simplest first.
+
+    Those of more levels than the simplest one are left out: they give it in a roundabout way.
+    """
     main = max(range(len(wanted)), key=lambda n: len(wanted[n].shape))
-    for units in (stacks.whole_units(trials.arguments), stacks.single_units(trials.arguments)):
-        any_found = False
-        for levels in range(1, min(stacks.MOST_LEVELS, len(wanted[main].shape)) + 1):
-            for stack, places in stacks.stacks(trials.shapes, units, wanted[main].shape, levels):
-                if trials.over:
-                    return
-                candidate = _fitting(stack, places, main, wanted, trials)
-                if candidate is not None:
-                    any_found = True
-                    yield candidate
-        if any_found:
+    most = min(stacks.MOST_LEVELS, len(wanted[main].shape))
+    units = (stacks.whole_units(trials.arguments), stacks.single_units(trials.arguments))
+    for taken, levels in itertools.product(units, range(1, most + 1)):
+        fitting = _of_levels(taken, levels, main, wanted, trials)
+        first = next(fitting, None)
+        if first is not None:
+            yield first
+            yield from fitting
             break
     bare = _fitting(Stack((), ()), (), main, wanted, trials)
     if bare is not None:
         yield bare
+
+
+def _of_levels(
+    units: Sequence[Unit], levels: int, main: int, wanted: Sequence[WantedLeaf], trials: Trials
+) -> Iterator[Candidate]:
+    for stack, places in stacks.stacks(trials.shapes, units, wanted[main].shape, levels):
+        if trials.over:
+            return
+        candidate = _fitting(stack, places, main, wanted, trials)
+        if candidate is not None:
+            yield candidate
 
 
 def _fitting(
