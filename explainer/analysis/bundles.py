@@ -50,7 +50,7 @@ def static_mapped(program: Program, operand: Operand) -> tuple[str, str]:
 
 def _what(operand: Operand) -> str:
     try:
-        text = " ".join(str(operand.value).split())
+        text = " ".join(repr(operand.value).split())
     except Exception:  # noqa: BLE001  (a class of the user's may raise anything)
         text = f"a {type(operand.value).__name__}"
     text = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

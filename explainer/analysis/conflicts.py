@@ -60,7 +60,7 @@ def _told(here: Site, found: Operation, clash: Clash | None) -> Told:
         if clash is None or found.rule is None or found.kind not in _HINTED
         else _hints(here, found, found.rule)
     )
-    cures = [*hints, found.cure] if found.cure else hints
+    cures = [*hints, found.cure] if found.cure and (clash is not None or found.rule is None) else hints
     leaves = tuple({leaf.path: leaf for one in found.operands for leaf in one.leaves}.values())
     return Told(
         " ".join([f"`{_shown(here)}`: {said}.", *filter(None, origins), *cures]),
@@ -96,11 +96,13 @@ def own_check(scene: Scene) -> Told | None:
     if not any(origins):
         return None
     leaves = tuple({leaf.path: leaf for one in operands.values() for leaf in one.leaves}.values())
-    error = type(scene.error).__name__
-    said = mistakes.headline(scene.error)
+    words = mistakes.headline(scene.error).rstrip(".")
+    if any(isinstance(one, ast.Assert) for one in here.parents):
+        said = f"`{here.text}` does not hold: {words}" if str(scene.error) else f"`{here.text}` does not hold"
+    else:
+        said = f"since `{here.text}`: {words}"
     return Told(
-        f"{program.name} raised {error} since `{here.text}`: {said.rstrip('.')}. "
-        f"{' '.join(filter(None, origins))} "
+        f"{program.name} raised {type(scene.error).__name__}, {said}. {' '.join(filter(None, origins))} "
         "Inside the function there is no batch axis: it sees one example.",
         Blame(
             tuple(dict.fromkeys(leaf.operand.argument for leaf in leaves)),

@@ -214,11 +214,12 @@ def _unequal_sizes(scene: Scene, k: int) -> Told | None:
     mapped = [leaf for group in groups.values() for leaf in group]
     bundle = _bundle(program, leaves, mapped)
     kind = "list_of_items" if bundle else "unequal_sizes"
-    cure = bundle or _cure(program, groups, odd, common, k)
+    cure = bundle or _cure(groups, odd, common) + _by_keyword(program, odd)
+    where = inside(program, k) or "here "
     said = (
         f"{level_title(program, k)}: one call takes one index of every mapped axis, so all must have one "
-        "size, "
-        f"but {inside(program, k).lower()}{_grouped(groups, given)}. {cure}"
+        "size. "
+        f"{where[0].upper()}{where[1:]}{_grouped(groups, given)}. {cure}"
     )
     notes = {id(leaf): f"{leaf.size} examples" for leaf in odd}
     blamed = odd if common is not None else mapped
@@ -265,18 +266,15 @@ def _grouped(groups: dict[int, list[_Asked]], given: int | None) -> str:
         examples = (" example" if size == 1 else " examples") if n == 0 else ""
         verb = "has" if len(group) == 1 else "have"
         said.append(f"{listed(shown)} {verb} {size}{examples} ({capped(list(places), 4)})")
-    return listed(said, "but")
+    return ", but ".join((said[0], ", ".join(said[1:])))
 
 
-def _cure(
-    program: Program, groups: dict[int, list[_Asked]], odd: list[_Asked], common: int | None, k: int
-) -> str:
+def _cure(groups: dict[int, list[_Asked]], odd: list[_Asked], common: int | None) -> str:
     """Says what to do: another axis of the odd leaf, None, or two levels for all pairs."""
     every = [leaf for group in groups.values() for leaf in group]
     for leaf in every:
-        if (said := _legacy_key(leaf, common) if leaf in odd else None) or (
-            said := _too_few_keys(leaf, every)
-        ):
+        said = (_legacy_key(leaf, every) if leaf in odd else None) or _too_few_keys(leaf, every)
+        if said is not None:
             return said
     leaf = odd[0]
     several = len({leaf.operand.argument for leaf in odd}) > 1
@@ -302,6 +300,19 @@ def _cure(
     return f"No axis of {path} has size {common}: set it to None to share it, or pass as many as the others."
 
 
+def _by_keyword(program: Program, odd: list[_Asked]) -> str:
+    """Says that jax.vmap maps what is passed by name, where that is what does not fit."""
+    named = {argument.name for argument in program.arguments if argument.keyword}
+    found = [leaf.operand.argument for leaf in odd if leaf.operand.argument in named]
+    if not found:
+        return ""
+    return (
+        f" {found[0]} is passed by name, and jax.vmap maps every keyword argument over axis 0: pass it by "
+        "position, "
+        "or bind it with partial, to share it."
+    )
+
+
 def _too_few_keys(leaf: _Asked, every: list[_Asked]) -> str | None:
     """Explains random keys of another number than there are examples."""
     others = {other.size for other in every if other.operand.argument != leaf.operand.argument}
@@ -313,12 +324,12 @@ def _too_few_keys(leaf: _Asked, every: list[_Asked]) -> str | None:
     )
 
 
-def _legacy_key(leaf: _Asked, common: int | None) -> str | None:
+def _legacy_key(leaf: _Asked, every: list[_Asked]) -> str | None:
     """Explains the two words of an old-style random key that are taken for examples."""
     here = leaf.here
     if here is None or here.dtype != "uint32" or leaf.size != 2 or not here.shape or here.shape[-1] != 2:
         return None
-    n = "n" if common is None else str(common)
+    n = next((str(other.size) for other in every if other.operand is not leaf.operand), "n")
     if len(here.shape) == 1:
         return (
             f"{here.path} looks like one old-style random key: its 2 entries are one key, not 2 examples. "

@@ -33,12 +33,15 @@ def unbound_axis_name(scene: Scene) -> Told | None:
     named = [f"{level.name}: axis_name={level.axis_name!r}" for level in program.levels if level.axis_name]
     named += devices.bound_names(scene)
     have = f"The levels here are named {', '.join(named)}." if named else "No level here has an axis_name."
-    span = scene.sources.of_error(scene.error)
-    what = f"`{scene.sources.text(span)}`" if span is not None else "a collective (psum, axis_index, ...)"
     asked = _axis_names(scene)
     name = repr(asked[0]) if asked else "..."
+    span = scene.sources.of_error(scene.error)
+    what = f" in `{scene.sources.text(span)}`" if span is not None else ""
+    called = f"axis name {name}" if asked else "an axis name"
     return Told(
-        f"{program.name} uses a collective, {what}, along an axis name that no level binds. {have} "
+        f"{program.name} uses a collective (psum, pmean, axis_index, ...){what} along {called}, which no "
+        "level "
+        f"binds. {have} "
         f"Set it on the level whose examples should communicate: jax.vmap(..., axis_name={name}).",
         Blame(levels=tuple(range(len(program.levels)))),
         kind="unbound_axis_name",
@@ -48,10 +51,22 @@ def unbound_axis_name(scene: Scene) -> Told | None:
 def _axis_names(scene: Scene) -> list[str]:
     """Lists the texts among the arguments of the failing call: the name that it asks for."""
     here = site(scene)
-    if here is None or not isinstance(here.node, ast.Call):
-        return []
-    parts = [*here.node.args, *(word.value for word in here.node.keywords)]
-    return [value for part in parts if isinstance(value := here.value(part), str)]
+    node = here.node if here is not None else None
+    parts = [*node.args, *(word.value for word in node.keywords)] if isinstance(node, ast.Call) else []
+    named = [value for part in parts if here is not None and isinstance(value := here.value(part), str)]
+    return named or _names_in_libraries(scene.error)
+
+
+def _names_in_libraries(error: BaseException) -> list[str]:
+    """Lists what the library code that failed calls its axis: `axis_name`, of its own or of its object."""
+    found: list[str] = []
+    traceback = error.__traceback__
+    while traceback is not None:
+        values = traceback.tb_frame.f_locals
+        own = getattr(values.get("self"), "__dict__", {})
+        found += [name for name in (values.get("axis_name"), own.get("axis_name")) if isinstance(name, str)]
+        traceback = traceback.tb_next
+    return found[::-1]
 
 
 def wrong_arguments(scene: Scene) -> Told | None:

@@ -271,9 +271,18 @@ def _over_axes(here: Site, name: str, arguments: list[ast.expr], words: Words) -
     operands = _arrays(here, arguments[:1])
     if not operands or not numbers or any(type(axis) is not int for axis in numbers):
         return None
-    if name == "expand_dims":
+    if name == "expand_dims" or ("axis" in words and not _takes_axis(name)):
         return None
     return Operation("axis_inside", operands[:1], fitting.has_axes(numbers), cure=_INSIDE)
+
+
+def _takes_axis(name: str) -> bool:
+    """Tells whether one of JAX's functions has a parameter `axis`."""
+    function = getattr(jnp, name, None) or getattr(lax, name, None)
+    try:
+        return function is None or "axis" in inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return True
 
 
 def _axis_argument(name: str, arguments: list[ast.expr]) -> ast.expr | None:

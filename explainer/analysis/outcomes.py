@@ -60,7 +60,7 @@ def _unlike_tree(scene: Scene, k: int) -> Told | None:
     what = prefixes.container(tree)
     return Told(
         f"{_opening(scene, k)} For one example {program.name} returns {what}: {_types(results)}. "
-        f"{said[0].upper()}{said[1:]}. out_axes must be an int, None, or a tree of the result's own "
+        f"Here {said}. out_axes must be an int, None, or a tree of the result's own "
         "containers, keys and lengths; one int covers all that is below it.",
         Blame(levels=(k,), paths=tuple(path for path, _ in results)),
         "out_axes_structure",
@@ -117,11 +117,12 @@ def _not_shared(scene: Scene, k: int) -> Told | None:
     leaves = tuple(dict.fromkeys(steps[-1].path for steps in ways.values() if steps[-1].path))
     names = {operand.path: operand.argument for operand in program.operands}
     most = max(shared[path].ndim for path in ways)
+    axis = "axis 0" if most == 0 else f"an axis, 0 to {most}"
     share = f", or let every example share {', '.join(leaves)} (None in in_axes)" if leaves else ""
     return Told(
         f"{level_title(program, k)}: out_axes={program.levels[k].text.out_axes} says None, one value for "
         f"all examples, of {capped(types)}, but every example has its own. "
-        f"{' '.join(said[:_MOST_TOLD])}{more} Give it an axis, 0 to {most}{share}.",
+        f"{' '.join(said[:_MOST_TOLD])}{more} Give it {axis}{share}.",
         Blame(tuple(dict.fromkeys(names[leaf] for leaf in leaves)), (*ways, *leaves), (k,)),
         "out_axes_none",
         Mismatch(

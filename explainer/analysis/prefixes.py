@@ -78,8 +78,7 @@ class _Comparison:
             return "leaf", f"{path} is one array, but {noun} is {shown}: write one int or None for it"
         (mine, own), (yours, theirs) = spec.node_data(), tree.node_data()
         if mine is not yours:
-            same = f", as in {yours.__name__}" if yours in (tuple, list) and mine in (tuple, list) else ""
-            return "container", f"{path} is {container(tree)}, but {noun} is {container(spec)}{same}"
+            return "container", f"{path} is {container(tree)}, but {noun} is {container(spec)}"
         if mine is dict and own != theirs:
             return (
                 "keys",

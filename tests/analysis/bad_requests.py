@@ -115,7 +115,7 @@ CASES = (
         one("def f(x): return x", axis_size="5"),
         "trace",
         "ValueError",
-        ("axis_size=5 asks for 5 but x has 4", "axis 0 of f32[4]"),
+        ("axis_size=5 asks for 5, but x has 4", "axis 0 of f32[4]"),
         since=(0, 10),
     ),
     Case(
