@@ -1,6 +1,6 @@
-"""The debugger's start: what to paste, mistakes to try, how a function alone is mapped.
+"""The debugger's start: what to paste, mistakes to try, what a traceback says, how a function is mapped.
 
-text ─▶ nothing: examples | functions only: name the one to map
+text ─▶ nothing: examples | a traceback: what it says | functions only: name the one to map
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from explainer import lessons
 from explainer.spec import Argument, Request, Vmap
 from explainer.ui import markup, session
 from explainer.ui.markup import escape, tag
+from explainer.views import pasted
+from explainer.views.pasted import Frame, Pasted
 
 _MOST = 6  # functions of a pasted text that are offered
 _SHOWN = 9  # mistakes to try
@@ -28,13 +30,17 @@ class Defined:
 
 
 def started() -> bool:
-    """Tells whether there is something to run; if not, shows what to do."""
+    """Tells whether there is something to run; if not, shows what to do, or what a traceback says."""
     request = session.current().draft.request()
     place = st.empty()
+    told = pasted.read(request.code) if request.is_script and _tree(request.code) is None else None
     if request == Request():
         with place.container(key="welcome", gap="small"):
             _welcome()
-    return request != Request()
+    elif told is not None:
+        with place.container(key="traceback", gap="small"):
+            _traceback(told)
+    return request != Request() and told is None
 
 
 def mappable(request: Request, *, shown: bool) -> None:
@@ -58,13 +64,18 @@ def mappable(request: Request, *, shown: bool) -> None:
 
 def functions(code: str) -> tuple[Defined, ...]:
     """Lists the functions that a text defines at its top level, the last first."""
-    try:
-        tree = ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ()
-    found = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    tree = _tree(code)
+    found = [node for node in tree.body if isinstance(node, ast.FunctionDef)] if tree else []
     names = [(node.name, (*node.args.posonlyargs, *node.args.args)) for node in found]
     return tuple(Defined(name, tuple(each.arg for each in given)) for name, given in reversed(names))
+
+
+def _tree(code: str) -> ast.Module | None:
+    """Returns the text as Python reads it, None if it is no Python."""
+    try:
+        return ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 def _welcome() -> None:
@@ -83,6 +94,35 @@ def _welcome() -> None:
                 on_click=session.load,
                 args=(lesson.request, lesson.id),
             )
+
+
+def _traceback(told: Pasted) -> None:
+    """Shows what a traceback says, where it comes from, and the way to what can be run."""
+    title = tag("h4", escape(f"A traceback of {told.error_type}"))
+    said = tag("p", escape(told.explanation or told.message), "pg-words")
+    missing = tag("p", escape(told.missing), "pg-where") if told.missing else ""
+    markup.show(tag("div", title + said + missing, "pg-card", role="alert"))
+    if told.request is not None:
+        st.button(
+            "Run what it tells",
+            icon=":material/play_arrow:",
+            key="reproduce",
+            help="Puts a request that fails in the same way into the fields; the text can be brought back.",
+            on_click=session.load,
+            args=(told.request, None),
+        )
+    if told.frames:
+        markup.heading("Your code in it", "outermost first")
+        lines = "\n".join(_frame_text(frame) for frame in told.frames)
+        st.code(lines, language=None, wrap_lines=True)
+    if told.message:
+        with st.expander("The error as it was raised"):
+            st.code(f"{told.error_type}: {told.message}", language=None, wrap_lines=True)
+
+
+def _frame_text(frame: Frame) -> str:
+    where = f"{frame.file}, line {frame.line}" + (f", in {frame.function}" if frame.function else "")
+    return f"{where}\n    {frame.text}" if frame.text else where
 
 
 def _state(code: str, function: Defined) -> None:
