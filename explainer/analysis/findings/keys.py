@@ -131,8 +131,8 @@ def _said(scope: Scope, draw: _Draw, calls: list[str], names: list[str]) -> str:
     if idle:
         instead = f"instead of {names[0]}" if names else "there"
         return (
-            f"{text}, though {idle} is mapped: no result depends on it. Use {idle} {instead}, if each example "
-            "should have its own."
+            f"{text}, though {idle} is mapped: no result depends on it. Use {idle} {instead}, if each "
+            "example should have its own."
         )
     split = ", ".join(map(str, sizes))
     count = split if len(sizes) == 1 else f"({split})"
