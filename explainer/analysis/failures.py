@@ -73,54 +73,11 @@ def _otherwise(here: Scene) -> Told:
         f"{misfits.handed(program, nest)}. If a shape is not what you meant, change in_axes; "
         "otherwise the function itself must change.",
         Blame(
-            tuple(dict.fromkeys(leaf.operand.argument for leaf in mapped)), tuple(leaf.path for leaf in mapped)
+            tuple(dict.fromkeys(leaf.operand.argument for leaf in mapped)),
+            tuple(leaf.path for leaf in mapped),
         ),
         "inside",
         Mismatch(tuple(leaf.lane() for leaf in leaves)),
-    )
-
-
-_EXPLAINERS if (told := explain(scene)) is not None), None)
-    told = told or _otherwise(scene)
-    blame = told.blame
-    span = scene.sources.of_error(scene.error)
-    if span is not None and not blame.spans:
-        blame = replace(blame, spans=(span,))
-    return Failure(
-        stage=scene.stage,
-        error_type=type(scene.error).__name__,
-        message=mistakes.said_by(scene.error),
-        explanation=told.explanation,
-        blame=blame,
-        limit=_limit(scene.error),
-        mismatch=told.mismatch,
-        kind=told.kind,
-    )
-
-
-def _limit(error: BaseException) -> str:
-    if isinstance(error, LimitError):
-        return error.limit
-    return "memory" if mistakes.out_of_memory(error) else ""
-
-
-def _otherwise(here: Scene) -> Told:
-    span = here.sources.of_error(here.error)
-    at = f" at `{here.sources.text(span)}`" if span is not None and here.sources.text(span) else ""
-    said = mistakes.headline(here.error)
-    if here.stage == "parse":
-        where = unread.place(here.request, span.source) if span is not None else "the request"
-        return Told(f"The text of {where} could not be evaluated{at}: {said}")
-    program, nest = here.program, here.nest
-    if here.stage != "trace" or program is None or nest is None or not nest.avals:
-        what = "The script" if here.request.is_script else f"The {here.stage} stage"
-        return Told(f"{what} failed{at}: {said}")
-    if here.sources.raised(here.error):
-        return Told(f"{program.name} raised {type(here.error).__name__}{at}: {said}", kind="raised")
-    return Told(
-        f"{program.name} cannot be called on one example{at}: {said.rstrip('.')}. It is handed "
-        f"{misfits.handed(program, nest)}. If a shape is not what you meant, change in_axes; "
-        "otherwise the function itself must change."
     )
 
 
