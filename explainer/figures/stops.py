@@ -11,19 +11,17 @@ from dataclasses import replace
 
 from explainer.figures import text
 from explainer.figures.plan import Drawn, Mark, Nest
-from explainer.report import Lane, Level, MappedLeaf, Report
+from explainer.report import Lane, Level, MappedLeaf, Mismatch, Report
+from explainer.views.lanes import tidy
 
 MOST_TOLD = 3
 
 
 def until(report: Report, chain: tuple[Level, ...]) -> tuple[Level, ...]:
     """Returns the levels of a chain before the one that could not begin, if the failure names one."""
-    failure = report.failure
-    if failure is None or failure.stage != "trace" or failure.mismatch is None:
-        return chain
-    ids = [level.id for level in chain]
-    failed = failure.mismatch.level
-    return chain[: ids.index(failed)] if failed in ids else chain
+    mismatch = report.failure.mismatch if report.failure else None
+    at = next((n for n, level in enumerate(chain) if mismatch and _refused(level, mismatch)), len(chain))
+    return chain[:at]
 
 
 def halted(report: Report, chain: Sequence[Level], most: int) -> Level | None:
@@ -37,7 +35,7 @@ def halted(report: Report, chain: Sequence[Level], most: int) -> Level | None:
     sizes = {size for leaf in inside[0].inputs for size in _size(leaf)}
     lacking = any(leaf.axis is not None and not _exists(leaf) for leaf in inside[0].inputs)
     mismatch = report.failure.mismatch
-    own = mismatch is not None and mismatch.level == inside[0].id
+    own = mismatch is not None and _refused(inside[0], mismatch)
     return inside[0] if own or len(sizes) > 1 or lacking else None
 
 
@@ -46,16 +44,21 @@ def marked(nest: Nest, report: Report, level: Level | None) -> Nest:
     if not nest.stopped:
         return nest
     mismatch = report.failure.mismatch if report.failure else None
-    lanes = {lane.name: lane for lane in mismatch.lanes} if mismatch else {}
+    lanes = {lane.name: lane for lane in tidy(mismatch)} if mismatch else {}
     leaves = level.inputs if level else (None,) * len(nest.inputs)
     column = len(nest.loops) - (0 if level is None else 1)
     pairs = zip(nest.inputs, leaves, strict=True)
     inputs = tuple(replace(array, mark=_mark(array, column, leaf, lanes)) for array, leaf in pairs)
     blamed = set(report.failure.blame.paths) if report.failure else set()
     unfit = [f"{lane.name}: {lane.note}" for lane in lanes.values() if lane.note and lane.name in blamed]
-    began = report.failure is None or report.failure.stage != "trace"
-    why = _reason(nest, inputs, tuple(lanes.values())) or ("" if began else "; ".join(unfit[:MOST_TOLD]))
+    why = _reason(nest, inputs, tuple(lanes.values())) or ("; ".join(unfit[:MOST_TOLD]) if level else "")
     return replace(nest, inputs=inputs, stopped=why or nest.stopped)
+
+
+def _refused(level: Level, mismatch: Mismatch) -> bool:
+    """Tells whether a level could not take what it was handed; results that do not fit come out of it."""
+    handed = {leaf.path for leaf in level.inputs}
+    return mismatch.level == level.id and any(lane.name in handed for lane in mismatch.lanes)
 
 
 def _follows(level: Level, chain: Sequence[Level]) -> bool:
@@ -102,8 +105,10 @@ def _reason(nest: Nest, arrays: Sequence[Drawn], lanes: Sequence[Lane]) -> str:
         return f"{nest.stopped} ({'; '.join(told[:MOST_TOLD])})" if told else ""
     sizes = _sizes(arrays, len(nest.loops) - 1, lanes)
     if len(sizes) > 1:
-        counts = [f"{size:,} in {path}" for size, path in sizes.items()]
-        return f"{last.name} runs over {', but over '.join(counts)}"
+        counts = [f"over {size:,} in {path}" for size, path in sizes.items()]
+        but = ", but " if len(counts) == 2 else ", "
+        more = f", and {len(counts) - MOST_TOLD} sizes more" if len(counts) > MOST_TOLD else ""
+        return f"{last.name} runs {but.join(counts[:MOST_TOLD])}{more}"
     lacking = [f"{array.name} {array.mark.words}" for array in arrays if array.mark and not array.mark.axes]
     where = f" inside {nest.loops[-2].name}" if len(nest.loops) > 1 else ""
     if lacking:

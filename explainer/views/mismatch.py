@@ -1,6 +1,6 @@
 """The values that do not fit each other, axis by axis: what the ruler draws and what text says of it.
 
-    Mismatch, Report ──▶ read ──▶ Ruler: a row per value, a bar per axis ──▶ figures/ruler, told
+    Mismatch, Report ──▶ lanes ──▶ read ──▶ Ruler: a row per value, a bar per axis ──▶ figures/ruler, told
 
 All bars have one scale, so equal sizes are equally long; where sizes differ a hundredfold and more,
 lengths go by the square root, and the ruler says so.
@@ -15,9 +15,8 @@ from typing import Literal
 
 from explainer.report import Lane, Mismatch, Report
 from explainer.source import short_dtype
+from explainer.views import lanes
 
-MOST_ROWS = 12
-MOST_ALIKE = 3  # values of one size that fit, where not all are drawn
 MOST_BARS = 8
 MOST_KINS = 3
 MOST_SEEN = 4  # values that are taken in at a glance
@@ -106,12 +105,12 @@ class Ruler:
 
 def read(mismatch: Mismatch, report: Report) -> Ruler:
     """Returns the ruler of a mismatch; of many lanes those that do not fit are kept first."""
-    blamed = _blamed(report)
-    kept = _kept(mismatch.lanes, blamed)
+    values = lanes.tidy(mismatch)
+    kept = lanes.kept(values, mismatch, report)
     sizes = [size for lane in kept for _, _, size, _ in _axes(lane)]
     linear = max(sizes, default=0) < LINEAR * min((size for size in sizes if size), default=1)
-    drawing = _Drawing(mismatch, report, blamed, max(sizes, default=0), linear, _kins(kept))
-    return Ruler(tuple(map(drawing.row, kept)), linear, _groups(mismatch), len(mismatch.lanes) - len(kept))
+    drawing = _Drawing(mismatch, report, max(sizes, default=0), linear, _kins(kept))
+    return Ruler(tuple(map(drawing.row, kept)), linear, _groups(values), len(values) - len(kept))
 
 
 def told(mismatch: Mismatch, report: Report) -> list[str]:
@@ -179,37 +178,6 @@ def _told_bar(bar: Bar, linear: bool) -> str:
     return (CONFLICT if bar.conflict else SIGNS[bar.role]) * (max(1, round(length)) if bar.size else 0)
 
 
-def _blamed(report: Report) -> frozenset[str]:
-    blame = report.failure.blame if report.failure else None
-    return frozenset((*blame.paths, *blame.arguments)) if blame else frozenset()
-
-
-def _culprit(lane: Lane, blamed: frozenset[str]) -> bool:
-    return bool(lane.conflicts) or (bool(lane.note) and lane.axis is None and lane.name in blamed)
-
-
-def _kept(lanes: Sequence[Lane], blamed: frozenset[str]) -> list[Lane]:
-    """Returns the lanes to draw in their order: all of them, or those that do not fit and a few that do."""
-    if len(lanes) <= MOST_ROWS:
-        return list(lanes)
-    alike: dict[object, int] = {}
-
-    def rank(lane: Lane) -> tuple[int, bool]:
-        culprit = _culprit(lane, blamed)
-        key = culprit, lane.shape[lane.axis] if lane.axis is not None and _maps(lane) else None
-        alike[key] = alike.get(key, 0) + 1
-        return alike[key], not culprit
-
-    ranked = [(rank(lane), at) for at, lane in enumerate(lanes)]
-    few = [(rank, at) for rank, at in ranked if rank[0] <= MOST_ALIKE or not rank[1]]
-    chosen = sorted(at for _, at in sorted(few)[:MOST_ROWS])
-    return [lanes[at] for at in chosen]
-
-
-def _maps(lane: Lane) -> bool:
-    return lane.axis is not None and 0 <= lane.axis < len(lane.shape)
-
-
 def _axes(lane: Lane) -> Iterator[tuple[int | None, int | None, int, int | None]]:
     """Yields each axis: its number here, in the whole value if that differs, size, and who took it before.
 
@@ -229,26 +197,26 @@ def _axes(lane: Lane) -> Iterator[tuple[int | None, int | None, int, int | None]
             axis += 1
 
 
-def _kins(lanes: Sequence[Lane]) -> dict[int, int]:
+def _kins(values: Sequence[Lane]) -> dict[int, int]:
     """Numbers the sizes that more than one axis has, those first that have to fit."""
-    stake = [lane.shape[axis] for lane in lanes for axis in _at_stake(lane)]
-    sizes = [size for lane in lanes for _, _, size, _ in _axes(lane)]
+    stake = [lane.shape[axis] for lane in values for axis in _at_stake(lane)]
+    sizes = [size for lane in values for _, _, size, _ in _axes(lane)]
     shared = [size for size in dict.fromkeys((*stake, *sizes)) if sizes.count(size) > 1]
     return {size: number for number, size in enumerate(shared[:MOST_KINS])}
 
 
 def _at_stake(lane: Lane) -> tuple[int, ...]:
-    mapped = (lane.axis,) if lane.axis is not None and _maps(lane) else ()
+    mapped = (lane.axis,) if lane.axis is not None and lanes.maps(lane) else ()
     return tuple(axis for axis in dict.fromkeys((*mapped, *lane.conflicts)) if 0 <= axis < len(lane.shape))
 
 
-def _groups(mismatch: Mismatch) -> str:
+def _groups(values: Sequence[Lane]) -> str:
     """Returns who has which size, when there are too many to see it at once."""
     sizes: dict[int, list[str]] = {}
-    for lane in mismatch.lanes:
+    for lane in values:
         for axis in _at_stake(lane):
             sizes.setdefault(lane.shape[axis], []).append(lane.name)
-    if len(mismatch.lanes) <= MOST_SEEN or len(sizes) < 2:
+    if len(values) <= MOST_SEEN or len(sizes) < 2:
         return ""
     return "; ".join(f"size {size:,}: {_listing(names)}" for size, names in sizes.items())
 
@@ -264,7 +232,6 @@ class _Drawing:
 
     mismatch: Mismatch
     report: Report
-    blamed: frozenset[str]
     longest: int
     linear: bool
     kins: dict[int, int]
@@ -274,7 +241,12 @@ class _Drawing:
         what = f"{short_dtype(lane.dtype)}[{', '.join(map(str, lane.shape))}]" if lane.dtype else ""
         shown = tuple(bars[:MOST_BARS])
         return Row(
-            lane.name, what, shown, self._words(lane), _culprit(lane, self.blamed), len(bars) - len(shown)
+            lane.name,
+            what,
+            shown,
+            self._words(lane),
+            lanes.culprit(lane, self.mismatch, self.report),
+            len(bars) - len(shown),
         )
 
     def _bar(self, lane: Lane, axis: int | None, whole: int | None, size: int, taker: int | None) -> Bar:

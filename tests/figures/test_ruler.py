@@ -11,7 +11,8 @@ from explainer.figures import style
 from explainer.figures.ruler import description, ruler
 from explainer.report import Blame, Failure, Lane, Level, Mismatch, Report
 from explainer.spec import Request
-from explainer.views.mismatch import CONFLICT, MOST_ROWS, Bar, read, told
+from explainer.views.lanes import MOST_ROWS
+from explainer.views.mismatch import CONFLICT, Bar, read, told
 
 
 def report(names: str = "ij", culprit: str = "") -> Report:

@@ -10,8 +10,9 @@ import pytest
 from explainer.figures.animation import Animation, animation
 from explainer.figures.captions import plain
 from explainer.figures.nests import read
-from explainer.report import MappedLeaf
+from explainer.report import Lane, MappedLeaf, Mismatch
 from tests.figures import reports
+from tests.figures.reports import Given, make, numbers
 
 CASES = {
     # scene: phases, last caption, marks {(path, column): full axes}
@@ -101,3 +102,34 @@ def test_a_level_that_is_handed_something_else_is_not_drawn():
     nest = read(replace(report, levels=(report.levels[0], replace(report.levels[1], inputs=odd))))
     assert nest is not None and [loop.name for loop in nest.loops] == ["i"]
     assert nest.notes == ("Level j is not drawn: its axes could not be resolved.",)
+
+
+def test_a_call_in_a_script_stops_as_one_that_is_stated():
+    report = reports.misfit_inside()
+    assert report.failure is not None
+    nest = read(replace(report, failure=replace(report.failure, stage="run")))
+    assert nest is not None and nest.loops[-1].stalled
+    assert nest.stopped == "j runs over 5 in X, but over 4 in Y"
+
+
+def test_results_that_do_not_fit_come_after_the_function():
+    report = reports.misfit_inside()
+    whole = replace(report, levels=(report.levels[0], replace(report.levels[1], axis_size=5)))
+    leaves = (report.levels[1].inputs[0], replace(report.levels[1].inputs[1], shape=(5, 2)))
+    good = replace(whole.levels[1], inputs=leaves)
+    outer = replace(report.levels[0].inputs[1], shape=(5, 2))
+    top = replace(report.levels[0], inputs=(report.levels[0].inputs[0], outer))
+    mismatch = Mismatch((Lane("out", "float64", (2,), note="no place 3"),), 1)
+    assert report.failure is not None
+    failure = replace(report.failure, stage="batch", mismatch=mismatch)
+    nest = read(replace(whole, levels=(top, good), failure=failure))
+    assert nest is not None and [loop.stalled for loop in nest.loops] == [False, False]
+    assert nest.stopped == "batch failed with ValueError"
+
+
+def test_of_many_sizes_three_are_told():
+    inputs = [Given(name, numbers(n + 2), (0,)) for n, name in enumerate("abcde")]
+    report = replace(make("f", "i", inputs, []), failure=reports.misfit().failure)
+    nest = read(replace(report, levels=(replace(report.levels[0], axis_size=None),)))
+    assert nest is not None
+    assert nest.stopped == "i runs over 2 in a, over 3 in b, over 4 in c, and 2 sizes more"
