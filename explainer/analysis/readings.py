@@ -29,6 +29,7 @@ from explainer.views import aloud
 from explainer.views.aloud import Spoken
 
 _SECONDS = 0.5
+_SLOW = 2.0  # seconds of trace, compilation and run of the nest itself, beyond which it is not done again
 _NO_ARRAY = ("key<", "float0")  # dtypes that NumPy has no arrays of
 
 
@@ -40,7 +41,10 @@ def add(run: Run) -> None:
     if run.outputs is None or not program.levels or nest.error is not None or nest.kept:
         return
     trials = Trials(program, _SECONDS)
-    if not trials.small or any(not level.axis_size for level in report.stated):
+    if not trials.computable(run.outputs) or any(not level.axis_size for level in report.stated):
+        return
+    timing = report.timing
+    if timing is not None and timing.trace + (timing.compile or 0.0) + (timing.first_call or 0.0) > _SLOW:
         return
     tree = nest.outputs[len(program.levels)]
     names = _names([level.name for level in report.stated], program)

@@ -28,6 +28,7 @@ from explainer.views.aloud import Spoken, SpokenArgument, SpokenLeaf
 
 MOST_CELLS = 2_000_000  # of arguments and outputs together, up to which values are compared
 MOST_EXAMPLES = 64
+_SLOW = 0.5  # seconds of a trace beyond which nothing is compiled
 NEEDS_VALUE = (jax.errors.JAXTypeError, jax.errors.JAXIndexError)  # Python wants a number, and gets a tracer
 
 
@@ -73,6 +74,7 @@ class Trials:
         self.shapes: list[Shape] = [tuple(aval.shape) for aval in self.avals]
         self.paths = [program.operands[position].path for position in self.positions]
         self.end = time.perf_counter() + seconds
+        self.slowest = 0.0  # seconds of the longest trace
         self.seen: dict[tuple[Shape, ...], Outcome] = {}
         self._template = axes.in_template(program)
         self._single: Callable[..., Any] | None = None
@@ -94,7 +96,9 @@ class Trials:
     def outcome(self, shapes: tuple[Shape, ...]) -> Outcome:
         """Returns what the function gives for one example of these shapes."""
         if shapes not in self.seen:
+            start = time.perf_counter()
             self.seen[shapes] = self._tried(shapes)
+            self.slowest = max(self.slowest, time.perf_counter() - start)
         return self.seen[shapes]
 
     def _tried(self, shapes: tuple[Shape, ...]) -> Outcome:
@@ -137,6 +141,11 @@ class Trials:
     def small(self) -> bool:
         """Tells that the arguments are small enough to compute with."""
         return sum(prod(shape) for shape in self.shapes) <= MOST_CELLS
+
+    def computable(self, shapes: Any) -> bool:
+        """Tells that results of these shapes can be computed; None: they are not known beforehand."""
+        cells = sum(prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
+        return self.small and cells <= MOST_CELLS and self.slowest < _SLOW
 
     def levels(self, stack: Stack, tree: Any) -> tuple[Vmap, ...]:
         """Writes a stack as the texts of its levels; `tree` is the output tree of one example."""

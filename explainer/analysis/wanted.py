@@ -19,6 +19,7 @@ import numpy as np
 
 from explainer import export, notation
 from explainer.analysis import namings, printed, stacks, trying, unwanted, values
+from explainer.analysis.parsing import Program
 from explainer.analysis.run import Run
 from explainer.analysis.stacks import Stack, Unit
 from explainer.analysis.trying import Trials, leaves
@@ -177,27 +178,32 @@ def _running(trials: Trials, waiting: Iterator[Candidate], most: int) -> list[tu
 
 def _proven(request: Request, trials: Trials, batch: Sequence[tuple[Any, ...]]) -> Iterator[tuple[Fix, Any]]:
     """Runs stacks and compares them with plain loops; those that are too large are shown as traced."""
-    for (candidate, levels, _, shapes), results in zip(batch, _results(trials, batch), strict=True):
-        if results is None:
-            if shapes is not None and not trials.small:
-                yield _fix(request, trials, candidate, levels, shapes, "traced"), None
+    computed = [(program, shapes) for _, _, program, shapes in batch if trials.computable(shapes)]
+    results = iter(_results(trials, [program for program, _ in computed]))
+    for candidate, levels, _, shapes in batch:
+        if not trials.computable(shapes):
+            yield (
+                _fix(request, trials, candidate, levels, shapes, "traced; too large to be computed here"),
+                None,
+            )
             continue
-        proof = trials.prove(candidate.stack, jax.tree.leaves(results))
+        values_ = next(results)
+        if values_ is None:
+            continue
+        proof = trials.prove(candidate.stack, jax.tree.leaves(values_))
         if proof.agrees:
-            yield _fix(request, trials, candidate, levels, results, str(proof)), results
+            yield _fix(request, trials, candidate, levels, values_, str(proof)), values_
 
 
-def _results(trials: Trials, batch: Sequence[tuple[Any, ...]]) -> list[Any]:
-    """Returns the values of each stack; None where there are too many, or it does not run."""
-    if not trials.small:
-        return [None] * len(batch)
+def _results(trials: Trials, programs: Sequence[Program]) -> list[Any]:
+    """Returns the values of each nest; None where it does not run."""
     try:
-        return trials.results([program for _, _, program, _ in batch])
+        return trials.results(programs) if programs else []
     except Exception:  # noqa: BLE001  (one of them does not compile or run: each by itself)
-        return [_alone(trials, program) for _, _, program, _ in batch]
+        return [_alone(trials, program) for program in programs]
 
 
-def _alone(trials: Trials, program: Any) -> Any:
+def _alone(trials: Trials, program: Program) -> Any:
     try:
         return trials.results([program])[0]
     except Exception:  # noqa: BLE001  (it is not shown as proven)

@@ -244,6 +244,12 @@ def test_nothing_is_sought_where_the_explanation_ends_early_or_nothing_is_wanted
     assert explain(request(DIST, "dist", POINTS, " ", "(0, None)")).wanted is None
 
 
+def test_what_is_too_large_to_be_computed_is_traced():
+    found = solved(DIST, "dist", {"X": "f32[100000,2]", "Y": "f32[90000,2]"}, "n d, m d -> n m")
+    assert found.solutions[0].proof == "traced; too large to be computed here"
+    assert found.solutions[0].outputs[0].shape == (100000, 90000)
+
+
 def test_the_same_shapes_are_traced_once():
     asked = request(THREE, "f", {"x": "f32[4,4,4]", "y": "f32[4,4,4]", "z": "f32[4,4,4]"}, "(4, 4)")
     names = parsing.run_code(asked)
