@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
 from explainer import lessons
@@ -49,7 +51,11 @@ def of_kind(case: Case, looked: Looked) -> list[Finding]:
     return [each for each in once(case.request, looked) if each.kind == case.kind]
 
 
-NUMBERED = [pytest.param(case, id=f"{n}-{case.kind}") for n, case in enumerate(CASES)]
+def numbered(cases: Iterable[Case]) -> list[object]:
+    return [pytest.param(case, id=f"{CASES.index(case)}-{case.kind}") for case in cases]
+
+
+NUMBERED = numbered(CASES)
 
 
 @pytest.mark.parametrize("case", NUMBERED)
@@ -63,13 +69,13 @@ def test_a_finding_says_what_was_measured(case, looked):
     assert [part for part in case.says if part not in explanation] == []
 
 
-@pytest.mark.parametrize("case", [each for each in NUMBERED if each.values[0].blamed])
+@pytest.mark.parametrize("case", numbered(case for case in CASES if case.blamed))
 def test_a_finding_marks_the_expression(case, looked):
     spans = of_kind(case, looked)[0].blame.spans
     assert {covered(case.request.code, span) for span in spans} >= set(case.blamed)
 
 
-@pytest.mark.parametrize("case", [each for each in NUMBERED if each.values[0].arguments])
+@pytest.mark.parametrize("case", numbered(case for case in CASES if case.arguments))
 def test_a_finding_names_the_arguments(case, looked):
     assert set(of_kind(case, looked)[0].blame.arguments) >= set(case.arguments)
 
@@ -81,7 +87,7 @@ def test_the_mended_twin_has_no_such_bug_and_no_other(case, looked):
     assert {kind for kind, severity in kinds.items() if severity != "info"} == set()
 
 
-@pytest.mark.parametrize("case", [each for each in NUMBERED if each.values[0].fixed])
+@pytest.mark.parametrize("case", numbered(case for case in CASES if case.fixed))
 def test_a_fix_takes_the_bug_away_and_gives_what_it_says(case, looked):
     fix = of_kind(case, looked)[0].fixes[0]
     after, report = found(fix.request)
