@@ -15,7 +15,7 @@ import itertools
 import linecache
 import types
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -177,8 +177,20 @@ def _stated(
     program = _program(function, call, names, levels, scope)
     if makings[-1] is not None and makings[-1].function:
         program = replace(program, name=makings[-1].function)  # as the user calls it
+    if text is not None:
+        program = _as_handed_over(program, text.handed(scope))
     file = "" if place is None else place[0].f_code.co_filename
     return program, span, tuple(_span(making, span, text) for making in makings), file
+
+
+def _as_handed_over(program: Program, known: Mapping[int, str]) -> Program:
+    """Names leaves as the user's call does where a library handed the very arrays on: args[0] -> X."""
+    paths = [operand.path for operand in program.operands]
+    named = [known.get(id(operand.value), operand.path) for operand in program.operands]
+    if named == paths or len(set(named)) != len(named):
+        return program
+    pairs = zip(program.operands, named, strict=True)
+    return replace(program, operands=tuple(replace(operand, path=path) for operand, path in pairs))
 
 
 def _settings(outermost: Setting) -> list[Setting]:
@@ -349,6 +361,12 @@ class Written:
     def site(self) -> callsites.Site | None:
         """Returns how the call names its arguments."""
         return None if self.call is None else callsites.site(self.call)
+
+    def handed(self, scope: Mapping[str, Any]) -> dict[int, str]:
+        """Returns the names of the arrays that the call hands over as they are, by their identity."""
+        site = self.site
+        names = [name for name in (site.names if site is not None else ()) if name is not None]
+        return {id(scope[name]): name for name in names if isinstance(scope.get(name), jax.Array)}
 
     def makings(self, settings: Sequence[Setting]) -> tuple[callsites.Making | None, ...]:
         """Returns the `jax.vmap(...)` of each level, where it is found."""

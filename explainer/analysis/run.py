@@ -25,6 +25,7 @@ from explainer.analysis.failed import FailedCall
 from explainer.analysis.parsing import Program
 from explainer.analysis.spans import Sources
 from explainer.analysis.tracing import Nest
+from explainer.errors import message
 from explainer.report import Environment, Failure, Report, StageReport
 from explainer.spec import Request, Stage
 
@@ -129,8 +130,7 @@ class Run:
             levels, ids = retelling.levels(call, self.report.levels)
             told = retelling.failure(call, self.report.request, self.sources, name, ids)
         except Exception as trouble:  # noqa: BLE001  (the user's error counts, not that we cannot follow it)
-            said = f"the call that failed could not be taken apart: {type(trouble).__name__}: {trouble}"
-            self.add(notes=(*self.report.notes, said.split("\n")[0]))
+            self._note("the call that failed could not be taken apart", trouble)
             return None
         self.failed = call
         self.add(levels=levels)
@@ -138,11 +138,19 @@ class Run:
 
     def _otherwise(self, name: Stage, error: BaseException) -> Failure:
         """Explains an error by the nest that the request states."""
-        return failures.describe(
-            failures.Scene(
-                self.report.request, self.sources, name, error, self.program, self.nest, self.report
-            )
+        scene = failures.Scene(
+            self.report.request, self.sources, name, error, self.program, self.nest, self.report
         )
+        try:
+            return failures.describe(scene)
+        except Exception as trouble:  # noqa: BLE001  (the user's error is told, if only in JAX's words)
+            self._note("the error could not be explained", trouble)
+            said = message(error) or type(error).__name__
+            return Failure(name, type(error).__name__, said, said)
+
+    def _note(self, what: str, trouble: Exception) -> None:
+        said = f"{what}: {type(trouble).__name__}: {message(trouble)}".split("\n")[0]
+        self.add(notes=(*self.report.notes, said))
 
     def shown(self) -> str:
         """Returns what the user's code printed, each print once: our extra traces and loops left out."""

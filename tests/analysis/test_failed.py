@@ -11,7 +11,7 @@ import pytest
 
 import explainer
 from explainer import Argument, Request, Vmap
-from explainer.analysis import failed
+from explainer.analysis import failed, failures
 from explainer.analysis.spans import Sources
 from explainer.report import Span
 
@@ -336,3 +336,32 @@ def test_tracebacks_pass_as_jax_filters_them():
         kept = formatted()
     assert kept == plain
     assert formatted() == plain
+
+
+def test_what_a_library_handed_on_keeps_the_name_that_the_user_gave_it():
+    code = (
+        "import equinox as eqx\n"
+        "class Layer(eqx.Module):\n"
+        "    w: jax.Array\n"
+        "    def __call__(self, x):\n"
+        "        return self.w @ x\n"
+        "layer, X = Layer(jnp.ones((4, 3))), jnp.ones((8, 5))\n"
+        "eqx.filter_vmap(layer)(X)"
+    )
+    report = explainer.explain(Request(code), until="run")
+    assert report.failure is not None and report.failure.blame.paths == ("X",)
+    assert report.levels[0].made_by == "equinox"
+
+
+def test_trouble_of_ours_leaves_the_error_told_in_its_own_words(monkeypatch):
+    def broken(scene):
+        raise RuntimeError("ours")
+
+    monkeypatch.setattr(failures, "describe", broken)
+    report = explainer.explain(Request(f"{DIST}jax.vmap(dist)(X, Y)"), until="run")
+    assert report.failure is not None and report.failure.error_type == "ValueError"
+    assert report.failure.explanation == report.failure.message
+    assert report.notes == (
+        "the call that failed could not be taken apart: RuntimeError: ours",
+        "the error could not be explained: RuntimeError: ours",
+    )
