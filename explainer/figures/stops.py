@@ -41,7 +41,7 @@ def halted(report: Report, chain: Sequence[Level], most: int) -> Level | None:
 
 def marked(nest: Nest, report: Report, level: Level | None) -> Nest:
     """Returns a nest that stopped with what does not fit marked, and why it stopped; `level` is halted's."""
-    if not nest.stopped:
+    if not nest.stopped or nest.outputs:
         return nest
     mismatch = report.failure.mismatch if report.failure else None
     lanes = {lane.name: lane for lane in tidy(mismatch)} if mismatch else {}
@@ -49,10 +49,27 @@ def marked(nest: Nest, report: Report, level: Level | None) -> Nest:
     column = len(nest.loops) - (0 if level is None else 1)
     pairs = zip(nest.inputs, leaves, strict=True)
     inputs = tuple(replace(array, mark=_mark(array, column, leaf, lanes)) for array, leaf in pairs)
-    blamed = set(report.failure.blame.paths) if report.failure else set()
-    unfit = [f"{lane.name}: {lane.note}" for lane in lanes.values() if lane.note and lane.name in blamed]
-    why = _reason(nest, inputs, tuple(lanes.values())) or ("; ".join(unfit[:MOST_TOLD]) if level else "")
-    return replace(nest, inputs=inputs, stopped=why or nest.stopped)
+    why = _reason(nest, inputs, tuple(lanes.values()))
+    if not why and level is not None:
+        blamed = set(report.failure.blame.paths) if report.failure else set()
+        unfit = [_noted(lane) for lane in lanes.values() if lane.note and lane.name in blamed]
+        why = "; ".join(unfit[:MOST_TOLD])
+    return replace(nest, inputs=inputs, stopped=why or _raised(report) or nest.stopped)
+
+
+def _noted(lane: Lane) -> str:
+    return (
+        f"{lane.name} is {lane.note}" if lane.note.startswith(("no ", "a ")) else f"{lane.name}: {lane.note}"
+    )
+
+
+def _raised(report: Report) -> str:
+    """Returns where the code raised: "TypeError at line 3"; "" where no line is known, or none was run."""
+    failure = report.failure
+    if failure is None or failure.stage not in ("trace", "run"):
+        return ""
+    lines = [span.line for span in failure.blame.spans if span.source == "code"]
+    return f"{failure.error_type} at line {lines[0]}" if lines else ""
 
 
 def _refused(level: Level, mismatch: Mismatch) -> bool:
@@ -102,13 +119,14 @@ def _reason(nest: Nest, arrays: Sequence[Drawn], lanes: Sequence[Lane]) -> str:
     last = nest.loops[-1]
     told = [f"{array.name}: {array.mark.words}" for array in arrays if array.mark]
     if not last.stalled:
-        return f"{nest.stopped} ({'; '.join(told[:MOST_TOLD])})" if told else ""
+        return "; ".join(told[:MOST_TOLD])
     sizes = _sizes(arrays, len(nest.loops) - 1, lanes)
     if len(sizes) > 1:
         counts = [f"over {size:,} in {path}" for size, path in sizes.items()]
         but = ", but " if len(counts) == 2 else ", "
-        more = f", and {len(counts) - MOST_TOLD} sizes more" if len(counts) > MOST_TOLD else ""
-        return f"{last.name} runs {but.join(counts[:MOST_TOLD])}{more}"
+        shown = counts if len(counts) == MOST_TOLD + 1 else counts[:MOST_TOLD]
+        more = f", and {len(counts) - len(shown)} sizes more" if len(counts) > len(shown) else ""
+        return f"{last.name} runs {but.join(shown)}{more}"
     lacking = [f"{array.name} {array.mark.words}" for array in arrays if array.mark and not array.mark.axes]
     where = f" inside {nest.loops[-2].name}" if len(nest.loops) > 1 else ""
     if lacking:

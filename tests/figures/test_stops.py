@@ -10,7 +10,7 @@ import pytest
 from explainer.figures.animation import Animation, animation
 from explainer.figures.captions import plain
 from explainer.figures.nests import read
-from explainer.report import Lane, MappedLeaf, Mismatch
+from explainer.report import Blame, Failure, Lane, MappedLeaf, Mismatch, Span
 from tests.figures import reports
 from tests.figures.reports import Given, make, numbers
 
@@ -25,7 +25,7 @@ CASES = {
     "no such axis": (["start", "slice", "pass", "end"], "X has no axis 1 inside i", {("X", 1): ()}),
     "misfit in function": (
         ["start", "slice", "pass", "end"],
-        "trace failed with ValueError (W: axis 0 has 4)",
+        "W: axis 0 has 4",
         {("W", 1): (0,)},
     ),
     "static value": (["start", "end"], "s: the Python value 2", {}),
@@ -125,6 +125,19 @@ def test_results_that_do_not_fit_come_after_the_function():
     nest = read(replace(whole, levels=(top, good), failure=failure))
     assert nest is not None and [loop.stalled for loop in nest.loops] == [False, False]
     assert nest.stopped == "batch failed with ValueError"
+
+
+@pytest.mark.parametrize(
+    ("blame", "stage", "words"),
+    [
+        (Blame(spans=(Span(3, 4, 3, 9), Span(7, 0, 7, 9))), "run", "TypeError at line 3"),
+        (Blame(spans=(Span(1, 4, 1, 9, "function"),)), "trace", "trace failed with TypeError"),
+        (Blame(spans=(Span(3, 4, 3, 9),)), "batch", "batch failed with TypeError"),
+    ],
+)
+def test_an_error_in_the_function_is_told_by_its_line(blame, stage, words):
+    nest = read(replace(reports.failed(), failure=Failure(stage, "TypeError", "", "", blame)))
+    assert nest is not None and nest.stopped == words
 
 
 def test_of_many_sizes_three_are_told():
