@@ -13,7 +13,7 @@ from explainer.figures.ruler import ruler
 from explainer.report import Blame, Finding, Fix, Reading, Report
 from explainer.views import carets, diagnosis_text, fix_text
 from explainer.views.fix_text import Line
-from explainer.views.markup import Html, escape, join, tag
+from explainer.views.markup import Html, escape, join, prose, tag
 
 _SIGNS = {"-": "pg-out", "+": "pg-in", " ": "", "…": ""}
 _SEVERITY = {"error": "pg-bad", "warning": "pg-warn", "info": ""}
@@ -26,7 +26,10 @@ def failure(report: Report) -> Html:
         return Html("")
     limit = f" (limit: {failed.limit})" if failed.limit else ""
     title = f"Failed while {diagnosis_text.STAGE_WORDS[failed.stage]}: {failed.error_type}{limit}"
-    parts = [tag("h2", escape(title)), tag("p", escape(failed.explanation or failed.message), "pg-words")]
+    parts = [
+        tag("h2", escape(title)),
+        tag("p", prose(failed.explanation) or escape(failed.message), "pg-words"),
+    ]
     parts.append(_places(failed.blame, report))
     if failed.mismatch is not None and failed.mismatch.lanes:
         parts.append(ruler(failed.mismatch, report))
@@ -55,7 +58,7 @@ def wanted(report: Report) -> Html:
         return Html("")
     parts = [tag("p", join((escape("You asked for "), tag("code", escape(asked.text)), escape("."))))]
     if asked.why_not:
-        parts.append(tag("p", escape(asked.why_not), "pg-words"))
+        parts.append(tag("p", prose(asked.why_not), "pg-words"))
     return join((*parts, _cards(asked.solutions, report)))
 
 
@@ -67,7 +70,7 @@ def readings(report: Report) -> Html:
 def _finding(finding: Finding, report: Report) -> Html:
     severity = tag("b", escape(finding.severity.capitalize()), _SEVERITY[finding.severity])
     head = (severity, escape(fix_text.kind_text(finding)), tag("small", escape(fix_text.sure_text(finding))))
-    words = tag("p", escape(finding.explanation), "pg-words")
+    words = tag("p", prose(finding.explanation), "pg-words")
     places, cards = _places(finding.blame, report), _cards(finding.fixes, report)
     return join((tag("p", join(head, " ")), words, places, cards))
 
@@ -78,7 +81,7 @@ def _cards(shown: Sequence[Fix], report: Report) -> Html:
 
 
 def _card(fix: Fix, names: Sequence[str]) -> Html:
-    parts = [tag("p", tag("b", escape(fix.summary)))]
+    parts = [tag("p", tag("b", prose(fix.summary)))]
     if edit := fix_text.diff(fix):
         place = fix_text.place_text(fix, names)
         parts += [tag("p", escape(place), "pg-note")] if place else []
@@ -102,9 +105,7 @@ def _line(line: Line) -> Iterator[Html]:
 
 def _reading(reading: Reading) -> Html:
     proof = [tag("small", escape(reading.proof))] if reading.proof else []
-    head = tag(
-        "p", join((tag("b", escape(diagnosis_text.read_as(reading))), *proof), " ")
-    )
+    head = tag("p", join((tag("b", escape(diagnosis_text.read_as(reading))), *proof), " "))
     return join((head, tag("pre", escape(reading.text.rstrip("\n")), "pg-scroll", tabindex="0")))
 
 

@@ -27,6 +27,14 @@ def tag(name: str, content: str, css: str = "", **attributes: str) -> Html:
     return Html(f"<{name}{extra}>{content}</{name}>")
 
 
+def prose(text: str) -> Html:
+    """Returns sentences with the code in them set as code: "`x @ W` fails" -> <code>x @ W</code> fails."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # a backtick without a partner
+        return escape(text)
+    return join(tag("code", escape(part)) if at % 2 else escape(part) for at, part in enumerate(parts))
+
+
 def join(parts: Iterable[Html], between: str = "") -> Html:
     """Returns safe parts as one; `between` must be safe too."""
     return Html(between.join(parts))

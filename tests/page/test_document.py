@@ -19,7 +19,7 @@ from tests.figures import reports
 from tests.page.hostile import PAYLOADS, REPORT, hostile
 
 VOID = {"meta", "br"}
-INLINE = {"b", "span", "small"}
+INLINE = {"b", "span", "small", "code"}
 
 
 class Reader(HTMLParser):
@@ -76,7 +76,7 @@ def names(read: Reader) -> Iterator[str]:
         "n int[] • remark",
         "summary argument keys a = 1 - b = 2 + b = 3 gives out f32[3]; proof: proof",
         "Warning kind likely, but it may be meant explanation code, line 1: x = 1 ^^^^^ summary",
-        "You asked for f32[7] . no way summary",
+        "You asked for f32[7]. no way summary",
         "as loops equal on all for i in I:",
         "Printed by your code printed",
         "trace 100 ms",
