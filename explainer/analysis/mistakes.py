@@ -121,10 +121,17 @@ def leaked(scene: Scene) -> Told | None:
 def _keepers(scene: Scene) -> list[str]:
     """Lists the names in the user's failing frames that hold tracers, or a container with one in it."""
     found: dict[str, None] = {}
-    for place in scene.sources.places_of_error(scene.error):
-        frame = place.frame
-        for name in (*frame.f_code.co_names, *frame.f_code.co_freevars):
-            value = frame.f_globals.get(name, frame.f_locals.get(name))
+    scopes = [
+        (place.frame.f_code, {**place.frame.f_globals, **place.frame.f_locals})
+        for place in scene.sources.places_of_error(scene.error)
+    ]
+    function = None if scene.program is None else inspect.unwrap(scene.program.function)
+    if inspect.isfunction(function):
+        inside = inspect.getclosurevars(function)
+        scopes.append((function.__code__, {**inside.globals, **inside.nonlocals}))
+    for code, scope in scopes:
+        for name in (*code.co_names, *code.co_freevars):
+            value = scope.get(name)
             if not isinstance(value, types.ModuleType) and _holds_tracer(value):
                 found[name] = None
     return list(found)
