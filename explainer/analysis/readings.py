@@ -65,7 +65,7 @@ def stated(levels: Sequence[Level]) -> Stack:
 
 def _names(names: Sequence[str], program: Program) -> tuple[str, ...]:
     """Returns the names of the levels as variables of loops: i, j, ... where one cannot be used."""
-    taken = {argument.name for argument in program.arguments} | {"f", "out", "result", "leaf", "range"}
+    taken = {argument.name for argument in program.arguments} | {"f", "out", "result", "leaf", "range", "np"}
     usable = all(name.isidentifier() and not keyword.iskeyword(name) for name in names)
     if usable and len(set(names)) == len(names) and not taken & set(names):
         return tuple(names)
@@ -186,7 +186,7 @@ def _loops(spoken: Spoken, trials: Trials, whole: Sequence[np.ndarray]) -> Itera
     scope[function] = trials.call
     try:
         exec(body, scope)
-        filled = jax.tree.leaves(scope["out"])
+        filled = jax.tree.leaves(scope[aloud.variable(spoken, "out")])
     except Exception:  # noqa: BLE001  (one example alone does not run: it communicates, or keeps state)
         return
     places = [

@@ -23,7 +23,7 @@ from explainer.analysis.parsing import Program
 from explainer.analysis.run import Run
 from explainer.analysis.stacks import Stack, Unit
 from explainer.analysis.trying import Trials, leaves
-from explainer.errors import SpecError
+from explainer.errors import SpecError, message
 from explainer.notation import Shapes, WantedLeaf
 from explainer.report import Fix, Wanted
 from explainer.spec import Request
@@ -57,7 +57,12 @@ def add(run: Run) -> None:
         run.add(wanted=Wanted(request.wanted, why_not=why_not))
         return
     with printed.dropped():
-        trials = Trials(run.program, SECONDS)
+        try:
+            trials = Trials(run.program, SECONDS)
+        except Exception as error:  # noqa: BLE001  (the user's own kind of tree, which must be rebuilt)
+            why_not = f"The arguments cannot be rebuilt with other leaves: {message(error)}"
+            run.add(wanted=Wanted(request.wanted, why_not=why_not))
+            return
         run.add(wanted=solve(request, asked, trials))
 
 
@@ -162,8 +167,11 @@ def _running(trials: Trials, waiting: Iterator[Candidate], most: int) -> list[tu
     """Takes the next candidates that jax.vmap accepts; with their levels and their program."""
     batch = []
     for candidate in waiting:
-        levels = trials.levels(candidate.stack, candidate.tree)
-        program = trials.parsed(levels)
+        try:
+            levels = trials.levels(candidate.stack, candidate.tree)
+            program = trials.parsed(levels)
+        except Exception:  # noqa: BLE001  (the user's own kind of tree refuses axes as its leaves)
+            continue
         try:
             shapes = trials.result_shapes(program)
         except trying.NEEDS_VALUE:  # of what no level maps: it is there when the nest runs

@@ -102,7 +102,7 @@ def loops(spoken: Spoken) -> str:
             out[i, j] = dist(X[i], Y[j])
     """
     lines = [definition(spoken)] if definition(spoken) else []
-    lines.append(f"out = {_outputs(spoken)}")
+    lines.append(f"{variable(spoken, 'out')} = {_outputs(spoken)}")
     for depth, (name, size) in enumerate(zip(spoken.names, spoken.sizes, strict=True)):
         lines.append(f"{'    ' * depth}for {name} in range({size}):  # vmap {name}")
     lines += ["    " * len(spoken.names) + line for line in _body(spoken)]
@@ -111,12 +111,20 @@ def loops(spoken: Spoken) -> str:
 
 def definition(spoken: Spoken) -> str:
     """Returns the line that names a function given as an expression: f = jax.grad(loss); "" for a name."""
-    return "" if _is_name(spoken.function) else f"f = {spoken.function}"
+    return "" if _is_name(spoken.function) else f"{variable(spoken, 'f')} = {spoken.function}"
 
 
 def called(spoken: Spoken) -> str:
     """Returns the name that the function is called by."""
-    return spoken.function if _is_name(spoken.function) else "f"
+    return spoken.function if _is_name(spoken.function) else variable(spoken, "f")
+
+
+def variable(spoken: Spoken, name: str) -> str:
+    """Returns a name for a variable of the loops that the user's names leave free: out, or out_."""
+    taken = {argument.name for argument in spoken.arguments} | {spoken.function, *spoken.names}
+    while name in taken:
+        name += "_"
+    return name
 
 
 def named(spoken: Spoken) -> str:
@@ -271,14 +279,14 @@ def _tuple(shape: Sequence[int]) -> str:
 def _body(spoken: Spoken) -> list[str]:
     """Returns the lines of the innermost loop."""
     if len(spoken.outputs) == 1 and spoken.out_template == "{0}":
-        return [f"{_target(spoken.outputs[0], 'out', spoken.names)} = {_call(spoken)}"]
-    result = _call(spoken)
+        return [f"{_target(spoken.outputs[0], variable(spoken, 'out'), spoken.names)} = {_call(spoken)}"]
+    out, one, result = variable(spoken, "out"), variable(spoken, "result"), _call(spoken)
     paths = [leaf.path.removeprefix("out") for leaf in spoken.outputs]
     if not spoken.out_template:
         result, paths = f"jax.tree.leaves({result})", [f"[{n}]" for n in range(len(paths))]
-    lines = [f"result = {result}"]
+    lines = [f"{one} = {result}"]
     for leaf, path in zip(spoken.outputs, paths, strict=True):
-        lines.append(f"{_target(leaf, f'out{path}', spoken.names)} = result{path}")
+        lines.append(f"{_target(leaf, f'{out}{path}', spoken.names)} = {one}{path}")
     return lines
 
 
