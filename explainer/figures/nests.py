@@ -21,7 +21,8 @@ MAX_LEVELS = 3
 def read(report: Report) -> Nest | None:
     """Returns what the report lets us draw, None if that is nothing."""
     if not report.stated:
-        return _lone_call(report)
+        lone = _lone_call(report)
+        return lone and stops.marked(lone, report, None)
     known, notes = _chain(report.stated)
     chain = stops.until(report, known)
     halted = stops.halted(report, chain, MAX_LEVELS)

@@ -140,6 +140,13 @@ def test_an_error_in_the_function_is_told_by_its_line(blame, stage, words):
     assert nest is not None and nest.stopped == words
 
 
+def test_a_call_without_levels_is_marked_too():
+    report = replace(reports.no_levels(), outputs=())
+    mismatch = Mismatch((Lane("M", "float64", (2, 3), None, (1,)), Lane("v", "float64", (3,))))
+    nest = read(replace(report, failure=Failure("trace", "TypeError", "", "", mismatch=mismatch)))
+    assert nest is not None and nest.stopped == "M: axis 1 has 3"
+
+
 def test_of_many_sizes_three_are_told():
     inputs = [Given(name, numbers(n + 2), (0,)) for n, name in enumerate("abcde")]
     report = replace(make("f", "i", inputs, []), failure=reports.misfit().failure)
