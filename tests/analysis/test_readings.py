@@ -293,6 +293,18 @@ def test_levels_keep_their_names_where_loops_can_have_them():
     assert "for i in" not in texts(unnamed, "loops")[0]
 
 
+def test_the_variables_of_the_loops_hide_none_of_the_users():
+    report = report_of("", "lambda out, f: (out + f, out)", {"out": "f32[3]", "f": "f32[3]"}, [("0", "0")])
+    assert texts(report, "loops")[0].splitlines() == [
+        "f_ = lambda out, f: (out + f, out)",
+        "out_ = (np.zeros((3,), 'float32'), np.zeros((3,), 'float32'))",
+        "for i in range(3):  # vmap i",
+        "    result = f_(out[i], f[i])",
+        "    out_[0][i] = result[0]",
+        "    out_[1][i] = result[1]",
+    ]
+
+
 @pytest.mark.parametrize(
     ("code", "value"),
     [
