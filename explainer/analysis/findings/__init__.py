@@ -72,7 +72,7 @@ def add_to(run: Run) -> None:
         return
     try:
         with printed.dropped():
-            run.add(findings=of(run))
+            run.add(findings=of(run, SECONDS))
     except Exception as error:  # noqa: BLE001  (it runs the user's code again, which may raise anything)
         said = f"{type(error).__name__}: {message(error)}".split("\n")[0]
         run.add(notes=(*run.report.notes, f"the search for silent bugs ended early ({said})"))
