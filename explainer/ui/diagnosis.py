@@ -74,19 +74,22 @@ def wanted(shown: Explanation) -> None:
 
 
 def findings(report: Report) -> None:
-    """Shows silent bugs, the gravest first; pointing at one lights what it comes from in the code."""
-    place = st.empty()
-    found = fix_text.ordered(report.findings)
-    if not found:
-        return
-    with place.container(key="findings", gap="xsmall"):
-        markup.heading("Silent bugs" if _grave(found) else "Worth a look", "point at one to see where")
-        for number, finding in enumerate(found[:_MOST_FINDINGS]):
-            markup.show(_finding(number, finding, report))
-            if finding.fixes:
-                cards.cards(finding.fixes, report, f"finding-{number}")
-        if len(found) > _MOST_FINDINGS:
-            markup.show(tag("p", escape(f"{len(found) - _MOST_FINDINGS} more are not shown."), "pg-note"))
+    """Shows silent bugs, the gravest first, and folded away what is only worth a look.
+
+    Pointing at one lights what it comes from in the code.
+    """
+    bugs, remarks = st.empty(), st.empty()
+    found = list(enumerate(fix_text.ordered(report.findings)[:_MOST_FINDINGS]))
+    grave = [each for each in found if each[1].severity != "info"]
+    rest = [each for each in found if each[1].severity == "info"]
+    if grave:
+        with bugs.container(key="findings", gap="xsmall"):
+            lit = any(_lit(finding.blame.spans) for _, finding in grave)
+            markup.heading("Silent bugs", "point at one to see where" if lit else "")
+            _list(grave, report)
+    if rest:
+        with remarks.expander(f"Worth a look ({len(rest)})"):
+            _list(rest, report)
 
 
 def counted(report: Report) -> Html:
@@ -111,6 +114,13 @@ def places(blame: Blame, report: Report) -> str:
 
 def _grave(found: Sequence[Finding]) -> bool:
     return any(finding.severity != "info" for finding in found)
+
+
+def _list(found: Sequence[tuple[int, Finding]], report: Report) -> None:
+    for number, finding in found:
+        markup.show(_finding(number, finding, report))
+        if finding.fixes:
+            cards.cards(finding.fixes, report, f"finding-{number}")
 
 
 def _card(failed: Failure, report: Report) -> Html:

@@ -12,9 +12,20 @@ _BEGUN = "navigation-begun"  # session key: the app itself has run
 
 
 def run() -> None:
-    """Shows the bar of pages and runs the one that is open."""
+    """Shows the links of the pages and runs the one that is open.
+
+    The links are our own: Streamlit hides its bar of pages behind a sidebar where the screen is narrow.
+    """
     st.session_state[_BEGUN] = True
-    st.navigation(_pages(), position="hidden" if st.context.is_embedded else "top").run()
+    pages = _pages()
+    opened = st.navigation(pages, position="hidden")
+    if not st.context.is_embedded:
+        with st.container(key="pages", horizontal=True, gap="xsmall"):
+            for page in pages:
+                now = page.title == opened.title
+                with st.container(key=f"page-{page.title.lower()}{'-open' if now else ''}", width="content"):
+                    st.page_link(page, width="content")
+    opened.run()
 
 
 def ensure() -> None:
