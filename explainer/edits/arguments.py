@@ -114,7 +114,8 @@ def _alike(s: Situation, children: Sequence[Tree]) -> bool:
 
     first = children[0]
     same = all(_kinds(child) == _kinds(first) and shapes(child) == shapes(first) for child in children)
-    return same and bool(shapes(first)) and None not in shapes(first)
+    statics = {s.values[n].static for n in first.leaves() if s.values[n].shape is None}
+    return same and any(shape is not None for shape in shapes(first)) and statics <= {*_NUMBERS}
 
 
 def _kinds(tree: Tree) -> object:

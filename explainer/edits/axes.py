@@ -135,13 +135,13 @@ def _changes(s: Situation, base: _Plan) -> list[_Change]:
     found = []
     for k in range(len(s.levels)):
         shapes = _handed(s, base, k)
-        wanted = _wanted_size(s, base.axes[k], shapes, s.levels[k].axis_size)
+        meant = _meant_sizes(s, base.axes[k], shapes, s.levels[k].axis_size)
         for leaves, extra in itertools.islice(_groups(s), MOST_GROUPS):
             rank = max((len(shapes[n] or ()) for n in leaves), default=0)
             old = {base.axes[k][n] for n in leaves}
             for axis in (*range(rank), None):
                 if old != {axis}:
-                    cost = 1.0 + extra + _penalty(s, k, leaves, axis, base.axes[k], shapes, wanted)
+                    cost = 1.0 + extra + _penalty(s, k, leaves, axis, base.axes[k], shapes, meant)
                     found.append(_Change(k, leaves, axis, cost))
     return sorted(found, key=lambda change: change.cost)
 
@@ -184,21 +184,23 @@ def _size(axis: Axis, shape: tuple[int, ...] | None) -> int | None:
     return shape[axis]
 
 
-def _wanted_size(s: Situation, axes: Axes, shapes: Shapes, stated: int | None) -> int | None:
-    """Returns the size that a level means: the one stated, that of most arguments, of the first."""
+def _meant_sizes(s: Situation, axes: Axes, shapes: Shapes, stated: int | None) -> tuple[int, ...]:
+    """Returns the sizes that a level may mean: the one stated, else those that most arguments have."""
     if stated is not None:
-        return stated
+        return (stated,)
     of_argument = {(s.values[n].argument, _size(axis, shapes[n])) for n, axis in enumerate(axes)}
-    sizes = [size for _, size in sorted(of_argument, key=lambda pair: _order(s, pair[0])) if size is not None]
-    return Counter(sizes).most_common(1)[0][0] if sizes else None
-
-
-def _order(s: Situation, argument: str) -> int:
-    return [name for name, _ in s.trees].index(argument)
+    counts = Counter(size for _, size in of_argument if size is not None)
+    return tuple(size for size, count in counts.items() if count == max(counts.values()))
 
 
 def _penalty(
-    s: Situation, k: int, leaves: tuple[int, ...], axis: Axis, axes: Axes, shapes: Shapes, wanted: int | None
+    s: Situation,
+    k: int,
+    leaves: tuple[int, ...],
+    axis: Axis,
+    axes: Axes,
+    shapes: Shapes,
+    meant: tuple[int, ...],
 ) -> float:
     """Weighs a change by where it stands and by the size it gives, compared with what the level means."""
     cost = 0.0 if s.failing in (None, k) else 0.3
@@ -206,23 +208,34 @@ def _penalty(
         cost += 3.0  # every example would draw the same numbers
     before = {_size(axes[n], shapes[n]) for n in leaves}
     after = {_size(axis, shapes[n]) for n in leaves}
-    if before == {wanted} and wanted is not None:
-        cost += 0.5  # it agreed with the others before
+    if len(before) == 1 and before <= {*meant}:
+        cost += 0.5 if len(meant) == 1 else 0.1 if s.values[leaves[0]].argument == s.trees[0][0] else 0.0
     if axis is not None:
-        cost += 0.05 * axis - (0.4 if after == {wanted} else 0.0)
+        cost += 0.05 * axis - (0.4 if after <= {*meant} else 0.0)
     return cost
 
 
 def _candidates(s: Situation, plans: Iterable[_Plan]) -> list[Candidate]:
     """Writes the plans that fit in shape; the cheapest of those with the same texts."""
     found: dict[tuple[str, ...], Candidate] = {}
-    for plan in sorted(plans, key=lambda plan: plan.cost):
-        if not plan.whats or example_shapes(s, plan.axes, stated_sizes(s)) is None:
+    for plan in plans:
+        example = example_shapes(s, plan.axes, stated_sizes(s)) if plan.whats else None
+        if example is None:
             continue
         texts = _texts(s, plan)
-        if texts not in found and texts != tuple(level.in_axes for level in s.request.levels):
-            found[texts] = _candidate(s, texts, plan)
-    return list(found.values())
+        candidate = _candidate(s, texts, replace(plan, cost=plan.cost + _oddity(s, example)))
+        if texts == tuple(level.in_axes for level in s.request.levels):
+            continue
+        if texts not in found or candidate.cost < found[texts].cost:
+            found[texts] = candidate
+    return sorted(found.values(), key=lambda candidate: candidate.cost)
+
+
+def _oddity(s: Situation, example: Shapes) -> float:
+    """Weighs what one example is handed: only numbers, of arrays with several axes, is rarely meant."""
+    ranks = [len(shape) for shape in example if shape is not None]
+    several = any(value.shape is not None and len(value.shape) > 1 for value in s.values)
+    return 0.3 if several and ranks and max(ranks) == 0 else 0.0
 
 
 def _texts(s: Situation, plan: _Plan) -> tuple[str, ...]:

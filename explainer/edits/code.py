@@ -9,6 +9,7 @@ import difflib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from explainer.edits.batched import batched, sized, sliced, typed
 from explainer.edits.calls import callbacks, calls
 from explainer.edits.candidate import Candidate
 from explainer.edits.choices import choices
@@ -26,11 +27,11 @@ _OF_ERROR: dict[str, tuple[Maker, ...]] = {
     "TracerIntegerConversionError": (tables, loops, calls),
     "TracerArrayConversionError": (calls, tables, items),
     "NonConcreteBooleanIndexError": (masks, items),
-    "ConcretizationTypeError": (calls, loops, choices),
-    "TypeError": (items, tables, calls, loops),
+    "ConcretizationTypeError": (calls, loops, choices, sized),
+    "TypeError": (items, tables, calls, loops, typed, batched),
     "KeyError": (tables,),
-    "IndexError": (tables,),
-    "ValueError": (calls, items),
+    "IndexError": (tables, sliced, batched),
+    "ValueError": (calls, items, batched),
     "AttributeError": (calls,),
 }
 _MODULES = {

@@ -14,7 +14,6 @@ from explainer.report import Span
 from explainer.spec import Request, Vmap
 
 SETTINGS = ("in_axes", "out_axes", "axis_name", "axis_size", "spmd_axis_name")
-_MISNAMED = ("axis", "axes", "in_axis", "inaxes", "in_ax")
 
 
 def rewritten(
@@ -84,24 +83,6 @@ def _span(parsed: Text, node: ast.expr, source: str) -> Span:
     columns = parsed.start(node), parsed.end(node)
     lines = [place - (parsed.text.rfind("\n", 0, place) + 1) for place in columns]
     return Span(node.lineno, lines[0], node.end_lineno or node.lineno, lines[1], source)
-
-
-def misnamed(text: str) -> list[tuple[str, str]]:
-    """Lists (text, what was done) with a keyword that jax.vmap does not have written as in_axes."""
-    try:
-        parsed = Text(text)
-    except SyntaxError:
-        return []
-    found = []
-    for node in ast.walk(parsed.tree):
-        if not (isinstance(node, ast.Call) and _makes(node)):
-            continue
-        for keyword in node.keywords:
-            if keyword.arg in _MISNAMED:
-                start = parsed.start(keyword)
-                new = parsed.patched([Patch(start, start + len(keyword.arg), "in_axes")])
-                found.append((new, f"Write in_axes for {keyword.arg}"))
-    return found
 
 
 def _makes(node: ast.Call) -> bool:

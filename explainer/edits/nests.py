@@ -190,8 +190,11 @@ def _called(node: ast.Call) -> str:
 
 
 def _sized(s: Situation) -> Iterator[Candidate]:
-    """Drops an axis_size, or states one where nothing is mapped."""
+    """Drops an axis_size, or states one where nothing is mapped; drops a spmd_axis_name."""
     for k, level in enumerate(s.levels):
+        if s.request.levels[k].spmd_axis_name:
+            said = f"Leave spmd_axis_name out{s.inside(k)}"
+            yield with_setting(s.request, k, "spmd_axis_name", None, said, 0.9)
         if s.request.levels[k].axis_size:
             yield with_setting(
                 s.request,

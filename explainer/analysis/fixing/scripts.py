@@ -13,16 +13,19 @@ import jax
 from explainer.analysis import parsing, surroundings
 from explainer.analysis.failed import FailedCall
 from explainer.analysis.fixing import evaluating, situations
-from explainer.analysis.fixing.search import Alive, Search, double_edits, proven, single_edits
+from explainer.analysis.fixing.search import MOST_FIXES, Alive, Search, double_edits, proven, single_edits
 from explainer.analysis.fixing.trial import Failed, attempt, quiet
 from explainer.analysis.run import Run
 from explainer.analysis.spans import Sources
 from explainer.edits import code, making
 from explainer.edits.candidate import Candidate
+from explainer.edits.misuse import misuse
 from explainer.edits.situation import Situation
-from explainer.edits.text import changed_lines
+from explainer.edits.text import Edit, changed_lines
 from explainer.report import Failure, Fix
 from explainer.spec import Request
+
+MOST_RUNS = 8  # edited texts that are run, beside those of the search
 
 Shown = Callable[[Request], str]
 """Runs an edited text; returns what that showed, "" where it fails as before."""
@@ -35,9 +38,9 @@ def fixes(run: Run, failure: Failure) -> tuple[tuple[Fix, ...], int]:
     if call is not None:
         found, tried = _of_call(run, call, failure, shown)
     if not found and not _live(run):
-        texts = [*making.misnamed(request.code), *_renamed(request, failure)]
-        edited = [_fix(request, text, said, shown) for text, said in texts if text != request.code]
-        found, tried = tuple(fix for fix in edited if fix is not None), tried + len(texts)
+        edits = [*misuse(request.code), *_renamed(request, failure)][:MOST_RUNS]
+        edited = [_fix(request, edit, shown) for edit in edits if edit.text != request.code]
+        found, tried = tuple(fix for fix in edited if fix is not None)[:MOST_FIXES], tried + len(edits)
     return found, tried
 
 
@@ -96,18 +99,18 @@ def _written(
     return replace(fix, request=edited, place=place, before=before, after=after, proof=f"{fix.proof}; {ran}")
 
 
-def _fix(request: Request, text: str, said: str, shown: Shown) -> Fix | None:
-    edited = replace(request, code=text)
+def _fix(request: Request, edit: Edit, shown: Shown) -> Fix | None:
+    edited = replace(request, code=edit.text)
     ran = shown(edited)
-    before, after = changed_lines(request.code, text)
-    return Fix(edited, said, (), "code", before, after, ran) if ran else None
+    before, after = changed_lines(request.code, edit.text)
+    return Fix(edited, edit.summary, (), "code", before, after, ran) if ran else None
 
 
-def _renamed(request: Request, failure: Failure) -> list[tuple[str, str]]:
-    """Lists (text, what was done) with a name that is not defined replaced."""
+def _renamed(request: Request, failure: Failure) -> list[Edit]:
+    """Lists edits that replace a name that is not defined."""
     names = tuple(parsing.PREDEFINED)
     situation = Situation(request, failure.stage, failure.error_type, spans=failure.blame.spans, names=names)
-    return [(c.request.code, c.summary) for c in code.names(situation)]
+    return [Edit(c.request.code, c.summary, c.cost) for c in code.names(situation)]
 
 
 def _shown(run: Run, failure: Failure) -> Shown:

@@ -46,7 +46,7 @@ class Search:
     program: Program | None
     evaluate: Evaluate
     sources: Callable[[Request], Sources] = Sources
-    seconds: float = SECONDS
+    seconds: float = field(default_factory=lambda: SECONDS)
     begun: float = field(default_factory=time.perf_counter)
     tried: int = 0
     hopeless: set[tuple[Any, ...]] = field(default_factory=set)
@@ -178,7 +178,7 @@ def _mended(search: Search) -> list[Alive]:
     found: list[Alive] = []
     left = [_State(search.request, (), 0.0, first.error)]
     for _ in range(MOST_MENDED):
-        if not left or len(found) >= MOST_FIXES or search.over(_MENDING):
+        if not left or found or search.over(_MENDING):  # what takes one edit needs no second one
             break
         state = left.pop(0)
         alive, failed = _edited_once(search, state)
@@ -197,8 +197,7 @@ def _edited_once(search: Search, state: _State) -> tuple[list[Alive], list[_Stat
         if isinstance(trial, Trial):
             alive.append(Alive(candidate, trial))
         elif isinstance(trial, Failed) and not _alike(search, state, candidate.request, trial.error):
-            said = (*state.said, candidate.summary)
-            failed.append(_State(candidate.request, said, candidate.cost, trial.error))
+            failed.append(_State(candidate.request, (candidate.summary,), candidate.cost, trial.error))
     return alive, failed
 
 

@@ -1,0 +1,123 @@
+"""Misuse: jax.vmap called with what it does not take, or in the wrong order, written as it is meant.
+
+code ──▶ misuse ──▶ Edits
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from explainer.edits.text import Edit, Patch, Text
+
+_KEYWORDS = ("axis", "axes", "in_axis", "inaxes", "in_ax", "in_dims")
+_MAPS = ("vmap", "pmap")
+_GRADS = ("grad", "value_and_grad")
+
+
+def misuse(code: str) -> list[Edit]:
+    """Lists edits of the calls of jax.vmap that cannot be meant as they stand."""
+    try:
+        text = Text(code)
+    except SyntaxError:
+        return []
+    found = []
+    for node in ast.walk(text.tree):
+        if isinstance(node, ast.Call):
+            found += [
+                *_keyword(text, node),
+                *_data(text, node),
+                *_called(text, node),
+                *_inside_out(text, node),
+            ]
+            found += [*_looped(text, node), *_unwrapped(text, node), *_unpacked(text, node)]
+    return sorted(found, key=lambda edit: edit.cost)
+
+
+def _name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def _maps(node: ast.expr) -> bool:
+    """Tells `jax.vmap(...)` and `partial(jax.vmap, ...)`."""
+    if not isinstance(node, ast.Call):
+        return False
+    return _name(node.func) in _MAPS or (bool(node.args) and _name(node.args[0]) in _MAPS)
+
+
+def _keyword(text: Text, node: ast.Call) -> Iterator[Edit]:
+    for keyword in node.keywords if _maps(node) else ():
+        if keyword.arg in _KEYWORDS:
+            start = text.start(keyword)
+            new = text.patched([Patch(start, start + len(keyword.arg), "in_axes")])
+            yield Edit(new, f"Write in_axes for {keyword.arg}", 0.3)
+
+
+def _data(text: Text, node: ast.Call) -> Iterator[Edit]:
+    """Hands data to the mapped function: jax.vmap(f, x) -> jax.vmap(f)(x)."""
+    if _name(node.func) in _MAPS and len(node.args) > 1:
+        given = ", ".join(text.of(argument) for argument in node.args[1:])
+        settings = "".join(f", {text.of(keyword)}" for keyword in node.keywords)
+        new = f"{text.of(node.func)}({text.of(node.args[0])}{settings})({given})"
+        yield Edit(text.replaced(node, new), f"Map first, then call: {new}", 0.4)
+
+
+def _called(text: Text, node: ast.Call) -> Iterator[Edit]:
+    """Maps a function, not its result: jax.vmap(f(x)) -> jax.vmap(f)(x)."""
+    inner = node.args[0] if _name(node.func) in _MAPS and node.args else None
+    if isinstance(inner, ast.Call):
+        given = text.text[text.end(inner.func) : text.end(inner)]
+        rest = text.text[text.end(inner) : text.end(node)]
+        new = f"{text.of(node.func)}({text.of(inner.func)}{rest}{given}"
+        yield Edit(text.replaced(node, new), f"Map first, then call: {new}", 0.5)
+
+
+def _inside_out(text: Text, node: ast.Call) -> Iterator[Edit]:
+    """Takes the gradient of each example: grad(vmap(f)) -> vmap(grad(f))."""
+    inner = node.args[0] if _name(node.func) in _GRADS and len(node.args) == 1 else None
+    if isinstance(inner, ast.Call) and _name(inner.func) in _MAPS and inner.args and not node.keywords:
+        rest = text.text[text.end(inner.args[0]) : text.end(inner)]
+        new = f"{text.of(inner.func)}({text.of(node.func)}({text.of(inner.args[0])}){rest}"
+        yield Edit(text.replaced(node, new), f"Take the gradient of each example: {new}", 0.5)
+
+
+def _looped(text: Text, node: ast.Call) -> Iterator[Edit]:
+    """Loops where JAX cannot map: jax.vmap(f)(x) -> jax.lax.map(f, x)."""
+    inner = node.func
+    if not isinstance(inner, ast.Call) or _name(inner.func) != "vmap" or inner.keywords or node.keywords:
+        return
+    if len(inner.args) == len(node.args) == 1:
+        new = f"{text.lax}.map({text.of(inner.args[0])}, {text.of(node.args[0])})"
+        yield Edit(text.replaced(node, new), f"Loop over the examples: {new}", 1.5)
+
+
+def _unwrapped(text: Text, node: ast.Call) -> Iterator[Edit]:
+    """Says one axis for a whole tree, where in_axes puts axes into a class of one's own."""
+    for keyword in node.keywords if _maps(node) else ():
+        inside = [each for each in ast.walk(keyword.value) if isinstance(each, ast.Call)]
+        if keyword.arg in ("in_axes", "out_axes"):
+            for each in inside:
+                new = text.replaced(each, "0")
+                yield Edit(new, f"Write one axis for all of it: 0 in place of {text.of(each)}", 0.6)
+
+
+def _unpacked(text: Text, node: ast.Call) -> Iterator[Edit]:
+    """Hands the parts of a tuple over one by one: jax.vmap(f, (None, 0))(p, batch) -> ...(p, *batch)."""
+    if not _maps(node.func) or not node.args or node.keywords:
+        return
+    last = node.args[-1]
+    making = node.func
+    spec = next((k.value for k in getattr(making, "keywords", ()) if k.arg == "in_axes"), None)
+    if isinstance(last, ast.Starred):
+        return
+    patches = [Patch(text.start(last), text.start(last), "*")]
+    for more in (1, 2, 3):
+        if isinstance(spec, ast.Tuple) and spec.elts:
+            end = text.end(spec.elts[-1])
+            added = f", {text.of(spec.elts[-1])}" * more
+            new = text.patched([*patches, Patch(end, end, added)])
+        elif more == 1:
+            new = text.patched(patches)
+        else:
+            break
+        yield Edit(new, f"Pass the parts of {text.of(last)} one by one: *{text.of(last)}", 0.8 + 0.1 * more)
