@@ -132,8 +132,7 @@ def _frame(line: str, following: Sequence[str]) -> Frame | None:
     """Reads one frame, of Python or of IPython."""
     found = _FRAME.match(line)
     if found is not None:
-        shown = following[0].strip() if following and following[0].startswith("    ") else ""
-        return Frame(found["file"], int(found["line"]), found["function"] or "<module>", shown)
+        return Frame(found["file"], int(found["line"]), found["function"] or "<module>", _source(following))
     found = _CELL.match(line)
     if found is None:
         return None
@@ -142,6 +141,26 @@ def _frame(line: str, following: Sequence[str]) -> Frame | None:
     return Frame(
         file, int(found["line"]), found["function"] or "<module>", arrow["text"].strip() if arrow else ""
     )
+
+
+def _source(following: Sequence[str]) -> str:
+    """Returns the source below a frame; from Python 3.13 on a call may be shown on several lines."""
+    lines: list[str] = []
+    for line in _until_frame(following):
+        if not line.startswith("    "):
+            break
+        if not re.fullmatch(r"[ ~^]*", line):
+            lines.append(line.strip())
+    whole = " ".join(lines)
+    return whole if len(lines) > 1 and _parses(whole) else next(iter(lines), "")
+
+
+def _parses(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
 
 
 def _until_frame(lines: Iterable[str]) -> Iterable[str]:

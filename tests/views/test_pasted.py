@@ -218,6 +218,32 @@ ValueError: vmap got inconsistent sizes for array axes to be mapped:
 """  # noqa: W291  (as IPython prints it)
 
 
+SEVERAL_LINES = """Traceback (most recent call last):
+  File "train.py", line 12, in <module>
+    main()
+    ~~~~^^
+  File "train.py", line 8, in main
+    out = jax.vmap(
+          ~~~~~~~~~
+        dist,
+        ~~~~~
+        in_axes=(0, 0),
+        ~~~~~~~~~~~~~~~
+    )(X, Y)
+    ~^^^^^^
+ValueError: vmap got inconsistent sizes for array axes to be mapped:
+  * one axis had size 3: axis 0 of argument a of type float32[3,2];
+  * one axis had size 4: axis 0 of argument b of type float32[4,2]
+"""
+
+
+def test_a_call_on_several_lines_is_read_as_one():
+    found = read(SEVERAL_LINES)
+    assert found.frames[-1] == Frame("train.py", 8, "main", "out = jax.vmap( dist, in_axes=(0, 0), )(X, Y)")
+    assert found.request is not None
+    assert found.request.levels[0].in_axes == "(0, 0)"
+
+
 def test_a_notebook_traceback_is_read_too():
     found = read(IPYTHON)
     assert (found.kind, found.frames) == (
