@@ -26,7 +26,7 @@ from explainer.analysis.trying import Trials, leaves
 from explainer.errors import SpecError, message
 from explainer.notation import Shapes, WantedLeaf
 from explainer.report import Fix, Wanted
-from explainer.spec import Request
+from explainer.spec import Request, Vmap
 from explainer.views import aloud
 
 MOST_SOLUTIONS = 5
@@ -221,20 +221,23 @@ def _alone(trials: Trials, program: Program) -> Any:
 def _fix(
     request: Request, trials: Trials, candidate: Candidate, levels: Any, results: Any, proof: str
 ) -> Fix:
-    spoken = trials.spoken(candidate.stack, candidate.tree, request.function.strip())
-    solved = replace(request, levels=tuple(levels))
-    said = aloud.formula(spoken)
-    outputs = leaves(results)
-    place = "levels"
+    as_it_is = bool(levels) and list(map(_axes_text, levels)) == list(map(_axes_text, request.levels))
+    solved = request if as_it_is else replace(request, levels=tuple(levels))
+    said = aloud.formula(trials.spoken(candidate.stack, candidate.tree, " ".join(request.function.split())))
     return Fix(
-        solved,
-        f"{_headline(levels)}: {said}",
-        outputs,
-        place,
-        export.call(request),
-        export.call(solved),
-        proof,
+        request=solved,
+        summary=f"{'Leave it as it is' if as_it_is else _headline(levels)}: {said}",
+        outputs=leaves(results),
+        place="levels",
+        before=export.call(request),
+        after=export.call(solved),
+        proof=proof,
     )
+
+
+def _axes_text(level: Vmap) -> tuple[str, str]:
+    """Returns a level's axes, however they are spaced."""
+    return "".join(level.in_axes.split()), "".join(level.out_axes.split())
 
 
 def _headline(levels: Sequence[Any]) -> str:

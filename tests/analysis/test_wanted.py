@@ -233,6 +233,14 @@ def test_a_report_holds_what_was_found_whatever_the_levels_do(levels):
     assert again.outputs[0].shape == (3, 4)
 
 
+def test_levels_that_give_it_already_are_left_as_they_are():
+    asked = request(DIST, "dist", POINTS, "f32[3,4]", "(0,None)", "(None,0)")
+    found = explain(asked).wanted
+    assert found is not None
+    assert found.solutions[0].request == asked
+    assert found.solutions[0].summary == "Leave it as it is: out[i, j] = dist(X[i], Y[j])"
+
+
 def test_a_wanted_output_that_cannot_be_read_is_told_with_its_place():
     report = explain(request(DIST, "dist", POINTS, "f32[3,", "0"))
     assert report.wanted is not None
