@@ -42,10 +42,10 @@ def _axis_names(scene: Scene) -> list[str]:
     node = here.node if here is not None else None
     parts = [*node.args, *(word.value for word in node.keywords)] if isinstance(node, ast.Call) else []
     named = [value for part in parts if here is not None and isinstance(value := here.value(part), str)]
-    return named or _names_in_libraries(scene.error)
+    return named or names_in_libraries(scene.error)
 
 
-def _names_in_libraries(error: BaseException) -> list[str]:
+def names_in_libraries(error: BaseException) -> list[str]:
     """Lists what the library code that failed calls its axis: `axis_name`, of its own or of its object."""
     found: list[str] = []
     traceback = error.__traceback__

@@ -6,7 +6,7 @@ code ──▶ misuse ──▶ Edits
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from explainer.edits.text import Edit, Patch, Text
 
@@ -32,6 +32,22 @@ def misuse(code: str) -> list[Edit]:
             ]
             found += [*_looped(text, node), *_unwrapped(text, node), *_unpacked(text, node)]
     return sorted(found, key=lambda edit: edit.cost)
+
+
+def named(code: str, names: Sequence[str]) -> list[Edit]:
+    """Lists edits that give one of the jax.vmap calls an axis name that library code asks for."""
+    try:
+        text = Text(code)
+    except SyntaxError:
+        return []
+    found = []
+    for node in ast.walk(text.tree):
+        if isinstance(node, ast.Call) and _maps(node) and all(k.arg != "axis_name" for k in node.keywords):
+            end = text.end(node) - 1
+            for name in dict.fromkeys(names):
+                new = text.patched([Patch(end, end, f", axis_name={name!r}")])
+                found.append(Edit(new, f"Name the axis that {name!r} stands for: axis_name={name!r}", 0.5))
+    return found
 
 
 def _name(node: ast.expr) -> str:

@@ -153,7 +153,7 @@ def _choices(names: Sequence[str]) -> Iterator[tuple[str, ...]]:
 
 def _named(s: Situation) -> Iterator[Candidate]:
     """Binds the axis names that the code communicates along and no level has."""
-    used = axis_names(s.code)
+    used = [*axis_names(s.code), *s.axis_names]
     missing = [name for name in used if name not in {level.axis_name for level in s.levels}]
     if not missing:
         return

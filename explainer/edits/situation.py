@@ -76,6 +76,7 @@ class Situation:
     stage: str
     error: str  # the type of the error
     code: str = ""  # the text that the function stands in
+    axis_names: tuple[str, ...] = ()  # that library code asks for, and no level has
     values: tuple[Value, ...] = ()
     trees: tuple[tuple[str, Tree], ...] = ()  # of each argument, by name
     levels: tuple[Nested, ...] = ()

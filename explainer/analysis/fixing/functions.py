@@ -6,6 +6,7 @@ function, edited text ──▶ remade ──▶ function
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import types
 from collections.abc import Callable, Iterator
@@ -20,8 +21,16 @@ def remade(function: Callable[..., Any], before: str, after: str) -> Callable[..
     It sees the same globals and enclosing names, and the edited functions of its module. None for what is
     no function of that text.
     """
-    if not isinstance(function, types.FunctionType):
+    own = function if inspect.isroutine(function) else getattr(type(function), "__call__", None)  # noqa: B004
+    bound = function.__self__ if inspect.ismethod(function) else function
+    own = inspect.unwrap(own.__func__ if inspect.ismethod(own) else own) if own is not None else None
+    if not isinstance(own, types.FunctionType):
         return None
+    made = _remade(own, before, after)
+    return made if made is None or own is function else functools.partial(made, bound)
+
+
+def _remade(function: types.FunctionType, before: str, after: str) -> Callable[..., Any] | None:
     file, line = function.__code__.co_filename, function.__code__.co_firstlineno
     old, new = list(_functions(ast.parse(before))), list(_functions(ast.parse(after)))
     name = function.__code__.co_name

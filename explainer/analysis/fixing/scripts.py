@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import jax
 
-from explainer.analysis import parsing, surroundings
+from explainer.analysis import named_axes, parsing, surroundings
 from explainer.analysis.failed import FailedCall
 from explainer.analysis.fixing import evaluating, situations
 from explainer.analysis.fixing.search import MOST_FIXES, Alive, Search, double_edits, proven, single_edits
@@ -19,12 +19,13 @@ from explainer.analysis.run import Run
 from explainer.analysis.spans import Sources
 from explainer.edits import code, making
 from explainer.edits.candidate import Candidate
-from explainer.edits.misuse import misuse
+from explainer.edits.misuse import misuse, named
 from explainer.edits.situation import Situation
 from explainer.edits.text import Edit, changed_lines
 from explainer.report import Failure, Fix
 from explainer.spec import Request
 
+MOST_PLAIN = 0.9  # cost of the edits that mean the same for every value
 MOST_RUNS = 8  # edited texts that are run, beside those of the search
 
 Shown = Callable[[Request], str]
@@ -38,7 +39,8 @@ def fixes(run: Run, failure: Failure) -> tuple[tuple[Fix, ...], int]:
     if call is not None:
         found, tried = _of_call(run, call, failure, shown)
     if not found and not _live(run):
-        edits = [*misuse(request.code), *_renamed(request, failure)][:MOST_RUNS]
+        edits = [*_named(request, call), *misuse(request.code), *_renamed(request, failure)]
+        edits = [*edits, *_plain(request, failure)][:MOST_RUNS]
         edited = [_fix(request, edit, shown) for edit in edits if edit.text != request.code]
         found, tried = tuple(fix for fix in edited if fix is not None)[:MOST_FIXES], tried + len(edits)
     return found, tried
@@ -55,6 +57,7 @@ def _of_call(run: Run, call: FailedCall, failure: Failure, shown: Shown) -> tupl
     arguments = tuple(replace(a, value=texts.get(a.name, a.value)) for a in program.arguments)
     nest = replace(call.request, arguments=arguments)
     situation = situations.of_program(nest, failure, program, call.nest, request.code)
+    situation = replace(situation, axis_names=_axis_names(call))
     main = call.file if _live(run) else None
     search = Search(
         request,
@@ -106,6 +109,24 @@ def _fix(request: Request, edit: Edit, shown: Shown) -> Fix | None:
     return Fix(edited, edit.summary, (), "code", before, after, ran) if ran else None
 
 
+def _axis_names(call: FailedCall) -> tuple[str, ...]:
+    """Returns the axis names that library code asked for in vain."""
+    error = call.error
+    asked = isinstance(error, NameError) and error.name is None
+    return tuple(named_axes.names_in_libraries(error)) if asked else ()
+
+
+def _named(request: Request, call: FailedCall | None) -> list[Edit]:
+    return [] if call is None else named(request.code, _axis_names(call))
+
+
+def _plain(request: Request, failure: Failure) -> list[Edit]:
+    """Lists edits of the code that keep what it computes, for functions that cannot be made anew alone."""
+    spans = [span for span in failure.blame.spans if span.source == "code"]
+    found = code.edits(request.code, spans[0], failure.error_type) if spans else []
+    return [edit for edit in found if edit.cost <= MOST_PLAIN]
+
+
 def _renamed(request: Request, failure: Failure) -> list[Edit]:
     """Lists edits that replace a name that is not defined."""
     names = tuple(parsing.PREDEFINED)
@@ -143,7 +164,9 @@ def _ran(edited: Request, failure: Failure) -> str:
             jax.effects_barrier()
     except SystemExit as end:
         return "" if end.code else "the script runs to its end"
-    except Exception as error:  # noqa: BLE001  (the user's script may raise anything)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  (the user's script may raise anything)
         span = Sources(edited).of_error(error)
         lines = [own.line for own in failure.blame.spans if own.source == "code"]
         if span is None or not lines or span.line <= max(lines) + 2:

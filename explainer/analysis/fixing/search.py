@@ -24,6 +24,7 @@ from explainer.spec import Request
 MOST_FIXES = 5
 ENOUGH = 14  # candidates that trace; further ones cost more and would hardly be shown
 SECONDS = 1.6
+_BUSY = 3  # times as long where others need the machine, too
 _TRACING = 0.6  # share of the time for traces; the rest is for proofs
 _MENDING = 0.75  # share of the time after which no code is edited any more
 MOST_MENDED = 8  # states of the code that are edited further
@@ -47,14 +48,15 @@ class Search:
     evaluate: Evaluate
     sources: Callable[[Request], Sources] = Sources
     seconds: float = field(default_factory=lambda: SECONDS)
-    begun: float = field(default_factory=time.perf_counter)
+    begun: tuple[float, float] = field(default_factory=lambda: (time.process_time(), time.perf_counter()))
     tried: int = 0
     hopeless: set[tuple[Any, ...]] = field(default_factory=set)
     seen: set[Request] = field(default_factory=set)
 
     def over(self, share: float = 1.0) -> bool:
-        """Tells whether that share of the time is used up."""
-        return time.perf_counter() - self.begun > share * self.seconds
+        """Tells whether that share of the time is used up: by this process, or by all of a busy machine."""
+        busy, wall = time.process_time() - self.begun[0], time.perf_counter() - self.begun[1]
+        return busy > share * self.seconds or wall > _BUSY * share * self.seconds
 
 
 @dataclass(frozen=True, slots=True)
