@@ -86,6 +86,8 @@ def find(error: BaseException, sources: Sources, stated: Sequence[str] = ()) -> 
 
     `stated` names the request's own levels, put around its function here: they are not looked for.
     """
+    if not isinstance(error, Exception):  # sys.exit() and the like: whoever raises it means it
+        return None
     made = internals.vmap_making(error)
     if made is not None:
         return _refused(error, made, sources)
@@ -263,19 +265,26 @@ def _promise(leaf: Any) -> Any:
 
 def _nest(program: Program, error: BaseException, calls: Sequence[Mapped]) -> tuple[Nest, bool]:
     """Traces a program again up to its error; returns how far it got, and whether in the same way."""
+    try:
+        nest = _again(program, error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as other:  # noqa: BLE001  (user code may end anything when it is called again)
+        nest = Nest((), (), error=other if isinstance(other, Exception) else RuntimeError(repr(other)))
+    if type(nest.error) is type(error):
+        return nest, True
+    worked_out = Nest(axes.array_operands(program), (), _avals(program, calls), error=nest.error)
+    return worked_out, False
+
+
+def _again(program: Program, error: BaseException) -> Nest:
     with printed.dropped(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         nest = tracing.trace(program)
         if type(nest.error) is type(error):
-            return nest, True
+            return nest
         fit = all(axes.fits(program, level) for level in program.levels)
-        if fit and axes.never_mapped(program):
-            nest = tracing.trace(program, concrete=True)
-    if type(nest.error) is type(error):
-        return nest, True
-    arrays = axes.array_operands(program)
-    worked_out = Nest(arrays, (), _avals(program, calls), error=nest.error)
-    return worked_out, False
+        return tracing.trace(program, concrete=True) if fit and axes.never_mapped(program) else nest
 
 
 def _avals(program: Program, calls: Sequence[Mapped]) -> list[tracing.Avals]:

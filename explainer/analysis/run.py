@@ -129,7 +129,9 @@ class Run:
                 return refused.failure(error, self.sources, name)
             levels, ids = retelling.levels(call, self.report.levels)
             told = retelling.failure(call, self.report.request, self.sources, name, ids)
-        except Exception as trouble:  # noqa: BLE001  (the user's error counts, not that we cannot follow it)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as trouble:  # noqa: BLE001  (user code, called again, may raise anything)
             self._note("the call that failed could not be taken apart", trouble)
             return None
         self.failed = call
@@ -143,12 +145,14 @@ class Run:
         )
         try:
             return failures.describe(scene)
-        except Exception as trouble:  # noqa: BLE001  (the user's error is told, if only in JAX's words)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as trouble:  # noqa: BLE001  (the user's error is told, if only in JAX's words)
             self._note("the error could not be explained", trouble)
             said = message(error) or type(error).__name__
             return Failure(name, type(error).__name__, said, said)
 
-    def _note(self, what: str, trouble: Exception) -> None:
+    def _note(self, what: str, trouble: BaseException) -> None:
         said = f"{what}: {type(trouble).__name__}: {message(trouble)}".split("\n")[0]
         self.add(notes=(*self.report.notes, said))
 

@@ -320,6 +320,12 @@ def test_shapes_come_from_the_axes_where_a_function_fails_otherwise_when_called_
     assert [[aval.shape for aval in avals] for avals in call.nest.avals] == [[(4, 3)], [(4,)]]
 
 
+def test_a_function_that_ends_the_program_when_called_again_ends_nothing():
+    code = "seen = []\ndef f(x):\n    seen.append(x)\n    return x[7, 7] if len(seen) == 1 else sys.exit()\n"
+    report = explainer.explain(Request(f"import sys\n{code}jax.vmap(f)(jnp.ones(3))"), until="run")
+    assert report.failure is not None and report.failure.error_type == "IndexError"
+
+
 def test_tracebacks_pass_as_jax_filters_them():
     def fails():
         jax.jit(lambda x: jax.vmap(jnp.dot)(x, jnp.ones((4, 2))))(jnp.ones((3, 2)))
