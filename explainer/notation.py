@@ -4,7 +4,7 @@
 
 Pure text: nothing is evaluated. Names in brackets are axes that the function takes or makes whole, as in
 "n [d], m [d] -> n m"; a number is an axis of that size that has no name; "..." is an argument that every
-example shares.
+example shares. A signature of jnp.vectorize, "(n,d),(m,d)->(n,m)", is read alike.
 """
 
 from __future__ import annotations
@@ -75,15 +75,26 @@ class Named:
 
 def parse(text: str) -> Shapes | Named:
     """Reads a wanted output; raises SpecError with a column where it cannot be read."""
+    text = text.replace("→", "->")
     if "->" not in text:
         return _shapes(text)
-    left, _, right = text.partition("->")
+    left, _, right = map(_without_parentheses, text.partition("->"))
     if "->" in right:
         raise SpecError(
             'a second "->": write the axes of the arguments, one "->", those of the output', text, 0
         )
     offset = len(left) + 2
     return Named(_entries(left, 0, text), _entries(right, offset, text))
+
+
+def _without_parentheses(part: str) -> str:
+    """Returns the entries of a signature as jnp.vectorize has it, (n,d),(m,d), with blanks: n d, m d.
+
+    Every character keeps its place.
+    """
+    if not re.fullmatch(r"\s*\([^()]*\)(\s*,\s*\([^()]*\))*\s*", part):
+        return part
+    return re.sub(r"\(([^()]*)\)", lambda found: f" {found[1].replace(',', ' ')} ", part)
 
 
 def _entries(part: str, offset: int, text: str) -> tuple[Entry, ...]:

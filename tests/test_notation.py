@@ -39,6 +39,9 @@ def test_shapes_are_read(text, leaves):
         ("batch time -> batch", ["batch time"], ["batch"]),
         ("n, -> n", ["n", ""], ["n"]),
         ("n -> n, n 2", ["n"], ["n", "n [2]"]),
+        ("(n,d),(m,d)->(n,m)", ["n d", "m d"], ["n m"]),
+        ("(n, d) -> ()", ["n d"], [""]),
+        ("n d → n", ["n d"], ["n"]),
     ],
 )
 def test_named_axes_are_read(text, inputs, outputs):
@@ -64,6 +67,7 @@ def test_letters_without_blanks_are_names_where_the_rank_says_so(rank, names):
         ("f33[3]", "not a shape", 0),
         ("n -> m -> k", 'second "->"', 0),
         ("n (d) -> n", "name each", 2),
+        ("(n,*),(m)->(n)", "'*' is not the name of an axis", 3),
         ("n [d -> n", "never closed", 2),
         ("n d] -> n", "brackets do not match", 3),
         ("f32[3,2] -> f32[3]", "not their shapes", 3),
