@@ -5,6 +5,7 @@ Operands without an axis ──▶ static_mapped, of_items ──▶ sentences
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -40,6 +41,12 @@ def static_mapped(program: Program, operand: Operand) -> tuple[str, str]:
     if isinstance(value, (bool, int, float, complex)):
         return "static_mapped", f"{_what(operand)}: set it to None, and every example gets this value."
     kind = type(value).__name__
+    if dataclasses.is_dataclass(value):
+        return "static_mapped", (
+            f"{path} is a {kind}, a dataclass that JAX cannot look into, so it has no axis to map. "
+            "Register the class, "
+            "@jax.tree_util.register_dataclass, or set it to None."
+        )
     convert = f"{path}.to_numpy()" if hasattr(type(value), "to_numpy") else f"the arrays in {path}"
     return "static_mapped", (
         f"{path} is a {kind}, which JAX does not take for an array, so it has no axis to map. Pass "

@@ -52,8 +52,15 @@ def _levels(leaves: tuple[Handed, ...]) -> tuple[int, ...]:
 
 def _mismatch(culprits: list[Operand], mapped: tuple[Handed, ...]) -> Mismatch | None:
     """Returns the values that Python asks for, and the mapped inputs they depend on."""
-    lanes = [Lane(one.text, one.dtype, one.shape, span=one.span, note="traced") for one in culprits]
-    return Mismatch((*lanes, *(leaf.lane() for leaf in mapped))) if lanes else None
+    lanes = []
+    for one in culprits:
+        full, taken = (one.leaves[0].full, one.leaves[0].taken) if one.whole else ((), ())
+        lanes.append(
+            Lane(one.text, one.dtype, one.shape, full=full, taken=taken, span=one.span, note="traced")
+        )
+    shown = {leaf.path for one in culprits if one.whole for leaf in one.leaves}
+    rest = (leaf.lane() for leaf in mapped if leaf.path not in shown)
+    return Mismatch((*lanes, *rest)) if lanes else None
 
 
 def _asks_anyway(scene: Scene) -> bool:
@@ -81,15 +88,28 @@ def _special(here: Site) -> list[ast.AST]:
         return list(node.values)
     if isinstance(node, (ast.Dict, ast.Set)):
         return [part for part in (node.keys if isinstance(node, ast.Dict) else node.elts) if part is not None]
-    if not isinstance(node, ast.Call):
-        return []
+    return _special_arguments(here, node) if isinstance(node, ast.Call) else []
+
+
+def _special_arguments(here: Site, node: ast.Call) -> list[ast.AST]:
+    """Returns the arguments of a call that must be plain Python values: keys, sizes, axes."""
     name = cures.called(here, node)
-    if name in ("get", "pop", "setdefault", "add", "format", "dict", "set"):
+    if _of_dict(here, node):
         return [*node.args]
+    if name in cures.SIZES and len(node.args) > 2:
+        return [node.args[2]]
     if name in cures.SHAPES:
         scalars = [one.text for one in _parts(here, _arguments(node)) if _whole(one)]
         return [part for part in _arguments(node) for one in ast.walk(part) if _is(here, one, scalars)]
     return [keyword.value for keyword in node.keywords if keyword.arg in cures.STATIC]
+
+
+def _of_dict(here: Site, node: ast.Call) -> bool:
+    """Tells a method of a dict or set that takes a key, `text.format(x)`, and `set(xs)`."""
+    if isinstance(node.func, ast.Attribute):
+        owner = here.value(node.func.value)
+        return isinstance(owner, (dict, set)) or (isinstance(owner, str) and node.func.attr == "format")
+    return isinstance(node.func, ast.Name) and node.func.id in ("dict", "set", "format")
 
 
 def _is(here: Site, node: ast.AST, texts: list[str]) -> bool:

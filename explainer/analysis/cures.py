@@ -18,9 +18,22 @@ ERRORS = (
     jax.errors.TracerIntegerConversionError,
     jax.errors.NonConcreteBooleanIndexError,
 )
-SHAPES = ("zeros", "ones", "full", "empty", "arange", "linspace", "eye", "reshape", "broadcast_to", "tile")
+SHAPES = (
+    "zeros",
+    "ones",
+    "full",
+    "empty",
+    "arange",
+    "linspace",
+    "pad",
+    "eye",
+    "reshape",
+    "broadcast_to",
+    "tile",
+)
 SHAPES += ("iota", "repeat", "split", "normal", "uniform", "bernoulli", "categorical", "one_hot", "tri")
 SIZED = ("unique", "nonzero", "argwhere", "flatnonzero", "bincount", "union1d", "intersect1d", "setdiff1d")
+SIZES = ("dynamic_slice", "dynamic_slice_in_dim")  # of jax.lax: the third argument says how much
 STATIC = (
     "axis",
     "axes",
@@ -48,6 +61,9 @@ def cure(here: Site) -> tuple[str, str]:
     if isinstance(error, jax.errors.TracerBoolConversionError):
         return "python_condition", _branch(here)
     if isinstance(here.node, ast.Subscript):
+        table = here.value(here.node.value)
+        if isinstance(table, (list, tuple)) and table and all(callable(entry) for entry in table):
+            return "python_index", "choose among functions with lax.switch(i, functions, *operands)"
         return "python_index", _LOOKUP if _in_list(here, here.node) else _SLICE
     return by_type(error)
 
@@ -85,7 +101,7 @@ def _cure_of_call(here: Site) -> tuple[str, str] | None:
         )
     if name in SIZED or (name == "where" and len(node.args) == 1):
         return "data_sized", (f"give it a size=, so that all examples have one length: {name}(..., size=n)")
-    if name in SHAPES or _static_keyword(node):
+    if name in (*SHAPES, *SIZES) or _static_keyword(node):
         return "static_shape", (
             "shapes and axis= must be the same for all examples: take them from .shape, or pass the number "
             "unmapped as a Python value (a closure, or functools.partial)"

@@ -96,6 +96,7 @@ _EXPLAINERS: tuple[Callable[[Scene], Told | None], ...] = (
     concrete.needs_value,
     named_axes.sharded_twice,
     wrapped.gradient,
+    wrapped.static_argument,
     conflicts.own_check,
     conflicts.in_function,
     mistakes.nothing_returned,

@@ -18,6 +18,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax import lax
 
 from explainer.analysis import internals
 from explainer.analysis.scene import Handed, Scene, handed_leaves, type_name
@@ -176,7 +177,7 @@ class Site:
         if not operand.roots or operand.leaves:
             return operand
         given = self._given()
-        handed = [given.get(root.name) for root in operand.roots]
+        handed = [_of_name(given, root.name) for root in operand.roots]
         leaves = {leaf.path: leaf for one in handed if one is not None for leaf in one.leaves}
         first = handed[0]
         own = internals.variable(_local(self.place.frame, operand.text))
@@ -200,6 +201,11 @@ class Site:
         caller = self._caller()
         if caller is None or not isinstance(caller.node, ast.Call):
             return {}
+        called = caller.value(caller.node.func)
+        if _code(called) is not code:  # not this function, but a loop or a branch that is given it
+            taken = zip(parameters, _handed_by(called, caller.node), strict=False)
+            described = ((name, caller.operand(node)) for name, node in taken if node is not None)
+            return {name: replace(one, whole=False) for name, one in described if one is not None}
         pairs = [*zip(parameters, caller.node.args, strict=False)]
         pairs += [(word.arg, word.value) for word in caller.node.keywords if word.arg is not None]
         described = ((name, caller.operand(node)) for name, node in pairs)
@@ -215,8 +221,9 @@ class Site:
         if found is None or not isinstance(found[0], ast.Call):
             return None
         caller = Site(self.scene, place, *found, outer=tuple(rest))
-        called = caller.value(found[0].func)
-        return caller if _code(called) is self.place.frame.f_code else None
+        code = self.place.frame.f_code
+        given = (caller.value(part) for part in (found[0].func, *found[0].args))
+        return caller if any(value is not _MISSING and _code(value) is code for value in given) else None
 
 
 def site(scene: Scene) -> Site | None:
@@ -237,6 +244,27 @@ def site(scene: Scene) -> Site | None:
 def _code(function: Any) -> types.CodeType | None:
     """Returns the code of a function, that of the one inside jax.jit and the like."""
     return getattr(inspect.unwrap(function), "__code__", None) if callable(function) else None
+
+
+def _handed_by(called: Any, call: ast.Call) -> list[ast.expr | None]:
+    """Returns what a loop or branch of JAX's hands to a function, parameter by parameter."""
+    args: list[ast.expr | None] = [*call.args]
+    args += [None] * (4 - len(args))
+    if called is lax.scan:
+        return args[1:3]
+    if called is lax.map:
+        return args[1:2]
+    if called is lax.fori_loop:
+        return [None, args[3]]
+    return args[2:3] if called is lax.while_loop else args[3:] if called is lax.cond else []
+
+
+def _of_name(given: Mapping[str, Operand], name: str) -> Operand | None:
+    """Returns what a parameter was given, or the parameter that a leaf is of: carry[0] of carry."""
+    if name in given:
+        return given[name]
+    base = name.split("[")[0].split(".")[0]
+    return replace(given[base], whole=False) if base in given else None
 
 
 def _local(frame: types.FrameType, name: str) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from explainer.analysis import fitting
@@ -27,7 +28,7 @@ _ELEMENTWISE = (
 )
 _RANKS = {"inv": 2, "det": 2, "slogdet": 2, "cholesky": 2, "eigh": 2, "eigvalsh": 2, "qr": 2, "svd": 2}
 _RANKS |= {"pinv": 2, "solve": 2, "trace": 2, "diagonal": 2, "fliplr": 2, "rot90": 2, "triu": 1, "tril": 1}
-_JOINING = {"concatenate": 0, "concat": 0, "append": None}
+_JOINED = ("concatenate", "concat", "append", "stack", "vstack", "hstack", "column_stack")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,8 @@ def _of_statement(here: Site) -> Operation | None:
         aug = isinstance(parent, ast.AugAssign)
         how = f"{base} = {base}.at[{index}].{_at(parent) if aug else 'set'}(...)"
         said = "a JAX array cannot be changed in place"
+        if isinstance(here.value(node.value), np.ndarray):
+            said = f"{base} is a NumPy array, which cannot hold traced values. Make it with jnp"
         cure = f"Make a new one: {how}."
         return Operation("item_assignment", operands[:1], said=said, cure=cure) if operands else None
     if isinstance(node, (ast.Tuple, ast.List)) and isinstance(node.ctx, ast.Store):
@@ -166,12 +169,19 @@ def _call(here: Site, node: ast.Call) -> Operation | None:
     for describe in (_product, _joined, _reshaped, _over_axes, _of_rank, _looped):
         if (found := describe(here, name, arguments, words)) is not None:
             return found
-    operands = _arrays(here, [*arguments, *words.values()])
+    operands = _arrays(here, [*_updated(node), *arguments, *words.values()])
     if name in _ELEMENTWISE:
         return _elementwise(operands)
     if _differentiates(here, node.func):
         return Operation("grad_not_scalar", operands, cure=_GRAD) if operands else None
     return Operation("inside", operands) if operands else None
+
+
+def _updated(node: ast.Call) -> list[ast.expr]:
+    """Returns x of x.at[i].set(y)."""
+    place = node.func.value if isinstance(node.func, ast.Attribute) else None
+    at = place.value if isinstance(place, ast.Subscript) else None
+    return [at.value] if isinstance(at, ast.Attribute) and at.attr == "at" else []
 
 
 _GRAD = (
@@ -232,12 +242,13 @@ def _product(here: Site, name: str, arguments: list[ast.expr], words: Words) -> 
 
 
 def _joined(here: Site, name: str, arguments: list[ast.expr], words: Words) -> Operation | None:
-    if not arguments or name not in (*_JOINING, "stack", "vstack", "hstack", "column_stack"):
+    listed = bool(arguments) and isinstance(arguments[0], (ast.List, ast.Tuple))
+    if not arguments or not (name in _JOINED or (listed and name in ("array", "asarray"))):
         return None
     operands = _arrays(here, arguments[:1])
     given = words.get("axis") or (arguments[1] if len(arguments) > 1 else None)
     axis = 0 if given is None else here.value(given)
-    if name == "stack":
+    if name == "stack" or name in ("array", "asarray"):
         return Operation("stack", operands, fitting.stack)
     if name in ("concatenate", "concat") and type(axis) is int:
         return Operation("concatenate", operands, fitting.concatenate(axis), cure=_INSIDE)

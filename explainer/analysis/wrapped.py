@@ -120,3 +120,23 @@ def _handed(scene: Scene) -> str:
         return ""
     leaves = handed_leaves(program, len(program.levels)).values()
     return f"One example is {capped([described(program, leaf) for leaf in leaves])}."
+
+
+def static_argument(scene: Scene) -> Told | None:
+    """Explains a jitted function that refuses its arguments before it runs: a static one is mapped."""
+    nest, program = scene.nest, scene.program
+    if program is None or nest is None or not nest.entered or not isinstance(scene.error, ValueError):
+        return None
+    own = inspect.unwrap(program.function)
+    jitted = own is not program.function and hasattr(program.function, "lower")
+    codes = {place.frame.f_code for place in scene.sources.places_of_error(nest.error or scene.error)}
+    if nest.returned or not jitted or getattr(own, "__code__", None) in codes:
+        return None
+    return Told(
+        f"{program.name} is compiled by jax.jit, which refuses its arguments before it runs: "
+        f"{headline(scene.error).split('. ')[0]}. An argument that is static there (static_argnums) must "
+        "be a plain "
+        "Python value, so it cannot be mapped: share it (None) as an int, or close over it. "
+        f"{_handed(scene)}",
+        kind="static_argument",
+    )
