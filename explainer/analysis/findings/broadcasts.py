@@ -59,7 +59,7 @@ def _column_and_row(scope: Scope, equation: Equation) -> tuple[int, int] | None:
     node = scope.node(equation.id)
     size = equation.outputs[0].shape[-1]
     own = [_own(scope, operand, equation) for operand in dict.fromkeys(scope.before[node or 0])]
-    shapes = {each: _shape(scope, each) for each in own}
+    shapes = {each: scope.shape(each) for each in own}
     columns = [each for each in own if shapes[each][-2:] == (size, 1)]
     rows = [each for each in own if shapes[each] == (size,)]
     return (columns[0], rows[0]) if node is not None and columns and rows else None
@@ -75,15 +75,6 @@ def _own(scope: Scope, node: int, equation: Equation) -> int:
         node = scope.before[node][0]
         made_by = scope.equation_of(node)
     return node
-
-
-def _shape(scope: Scope, node: int) -> tuple[int, ...]:
-    """Returns the shape that one example has of a value; () where it is not known."""
-    made_by = scope.equation_of(node)
-    key, output = scope.graph.values[node]
-    if made_by is not None:
-        return made_by.outputs[output].shape
-    return scope.entering(key, output)
 
 
 def _deliberate(scope: Scope, equation: Equation, column: int, row: int) -> bool:
@@ -119,7 +110,7 @@ def _within(inner: Span | None, outer: Span | None) -> bool:
 def _told(scope: Scope, equation: Equation, column: int, row: int) -> Finding:
     output = equation.outputs[0]
     size, kind = output.shape[-1], short_dtype(output.dtype)
-    shapes = _shape(scope, column), _shape(scope, row)
+    shapes = scope.shape(column), scope.shape(row)
     names = _names(scope, equation, column)
     reduced = _reduced(scope, equation) and not _lengthened(scope, column)
     made = f"{scope.expression(equation)} is {kind}{sized(output.shape)} within one example"
@@ -177,7 +168,7 @@ def _left_is_column(scope: Scope, equation: Equation, column: int) -> bool:
     node = scope.node(equation.id)
     eqn = scope.eqn(equation)
     shapes = [tuple(getattr(atom.aval, "shape", ())) for atom in eqn.invars]
-    return node is None or shapes[0][-1:] == (1,) or _shape(scope, column) == shapes[0]
+    return node is None or shapes[0][-1:] == (1,) or scope.shape(column) == shapes[0]
 
 
 def _reduced(scope: Scope, equation: Equation) -> bool:

@@ -101,13 +101,8 @@ def _shared(scope: Scope, draws: list[_Draw]) -> Finding:
     calls = list(dict.fromkeys(scope.expression(draw.call) for draw in draws))
     keys = _keys(scope, first.bits)
     names = [each.path for each in keys]
-    around = scope.levels(first.bits.level)
-    weights = all(
-        each.primitive in _MIXED for draw in draws for level in draw.shared
-        for each in _meets(scope, draw, level)
-    ) and not any(_returned(scope, draw, level) for draw in draws for level in draw.shared)  # fmt: skip
-    elsewhere = len(around) > len(first.shared)  # each example of another level has its own
-    calm = weights or elsewhere
+    elsewhere = len(scope.levels(first.bits.level)) > len(first.shared)  # another level has its own
+    calm = elsewhere or (_meant(scope, draws) and not _idle(scope, first.shared[-1]))
     said = _said(scope, first, calls, names)
     fixes = () if calm else tuple(_split(scope, first, keys))
     return Finding(
@@ -118,6 +113,34 @@ def _shared(scope: Scope, draws: list[_Draw]) -> Finding:
         confidence="possible" if calm else "likely",
         fixes=fixes,
     )
+
+
+def _meant(scope: Scope, draws: list[_Draw]) -> bool:
+    """Tells draws that examples share on purpose as a rule: random weights, and draws that are averaged over,
+    each of them met by one number of an example."""
+    places = [(draw, level) for draw in draws for level in draw.shared]
+    if any(_returned(scope, draw, level) for draw, level in places):
+        return False
+    met = [(each, level) for draw, level in places for each in _meets(scope, draw, level)]
+    weights = any(each.primitive in _MIXED for each, _ in met)
+    return weights or all(_by_one_number(scope, each, level) for each, level in met)
+
+
+def _by_one_number(scope: Scope, equation: Equation, level: Level) -> bool:
+    """Tells whether what a level maps is a single number in an equation, and the shared draw is many."""
+    node, mapped = scope.node(equation.id), scope.graph.mapped[level.id]
+    size = int(np.prod(equation.outputs[0].shape)) if equation.outputs else 1
+    handed = [each for each in scope.before[node or 0] if each in mapped]
+    return size > 1 and bool(handed) and all(_size(scope, each) == 1 for each in handed)
+
+
+def _size(scope: Scope, node: int) -> int:
+    """Returns the entries of a value, before it was broadcast."""
+    made_by = scope.equation_of(node)
+    while made_by is not None and made_by.primitive == "broadcast_in_dim" and scope.before[node]:
+        node = scope.before[node][0]
+        made_by = scope.equation_of(node)
+    return int(np.prod(scope.shape(node)))
 
 
 def _said(scope: Scope, draw: _Draw, calls: list[str], names: list[str]) -> str:

@@ -78,8 +78,11 @@ class Scope:
         body, index = self.found.keys[equation.id][-1]
         return self.capture.bodies.jaxprs[body].eqns[index]
 
-    def entering(self, key: Key, output: int) -> tuple[int, ...]:
-        """Returns the shape of what enters a body, for one example; () where it is something else."""
+    def shape(self, node: int) -> tuple[int, ...]:
+        """Returns the shape that one example has of a value; () where it is not known."""
+        made_by, (key, output) = self.equation_of(node), self.graph.values[node]
+        if made_by is not None:
+            return made_by.outputs[output].shape
         body, index = key[-1] if key else (0, 0)
         if index != INPUTS:
             return ()

@@ -59,7 +59,8 @@ def ambiguous(scope: Scope) -> Iterator[Finding]:
 def _choices(scope: Scope) -> Iterator[_Choice]:
     for level in scope.report.stated:
         for n, leaf in enumerate(level.inputs):
-            if leaf.index is None or (level.axis_size or 0) < 2:
+            keys = leaf.dtype == "uint32" and leaf.shape[-1:] == (2,)  # their last axis is words, no example
+            if leaf.index is None or (level.axis_size or 0) < 2 or keys:
                 continue
             size = leaf.shape[leaf.index]
             others = (a for a, own in enumerate(leaf.shape) if a != leaf.index and own == size)

@@ -96,7 +96,10 @@ def _floating(scope: Scope, each: Input, level: Level) -> bool:
 
 
 def outputs(scope: Scope) -> Iterator[Finding]:
-    """Finds results that are one value for all examples, copied because out_axes asks for an axis."""
+    """Finds results that are one value for all examples, copied because out_axes asks for an axis.
+
+    Not constants beside results that differ, zeros to begin with, say: those are stacked on purpose.
+    """
     stated = scope.report.stated
     for unit, captured in scope.units():
         levels = stated if captured is None else (scope.report.levels[captured.number],)
@@ -106,7 +109,15 @@ def outputs(scope: Scope) -> Iterator[Finding]:
         groups: dict[tuple[int, ...], list[int]] = {}
         for n, node in enumerate(nodes):
             copying = tuple(one for one in levels if _copies(scope, node, one, one.outputs[n]))
-            if copying and node in scope.graph.known and _worth_a_word(levels[0].outputs[n], copying):
+            constant = not scope.sources_of([node]) and not all(
+                _is_shared(scope, each, levels) for each in nodes
+            )
+            if (
+                copying
+                and not constant
+                and node in scope.graph.known
+                and _worth_a_word(levels[0].outputs[n], copying)
+            ):
                 groups.setdefault(tuple(one.id for one in copying), []).append(n)
         for ids, numbers in groups.items():
             yield _copied(scope, numbers, nodes, tuple(scope.report.levels[n] for n in ids))
@@ -118,6 +129,10 @@ def _vmaps(levels: Sequence[Level]) -> bool:
 
 def _copies(scope: Scope, node: int, level: Level, leaf: MappedLeaf) -> bool:
     return node not in scope.graph.mapped[level.id] and leaf.axis is not None and (level.axis_size or 0) > 1
+
+
+def _is_shared(scope: Scope, node: int, levels: Sequence[Level]) -> bool:
+    return not any(node in scope.graph.mapped[level.id] for level in levels)
 
 
 def _worth_a_word(leaf: MappedLeaf, levels: Sequence[Level]) -> bool:
@@ -147,7 +162,8 @@ def _copied(scope: Scope, numbers: list[int], nodes: list[int], levels: tuple[Le
         explanation=(
             f"{listed([leaf.path for leaf in leaves])} {verb} the same for all {counted(many, 'example')} of "
             f"vmap {joined([level.name for level in levels])}{why}. It is copied for each of them: "
-            f"{memory(whole)}, where {memory(whole // many)} would do. out_axes=None keeps one copy."
+            f"{memory(whole)} instead of {memory(whole // many)}. Where one copy will do, out_axes=None "
+            "keeps one."
         ),
         blame=blame([leaf.path for leaf in leaves], levels),
         confidence="certain",

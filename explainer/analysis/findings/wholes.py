@@ -51,6 +51,8 @@ def _told(scope: Scope, unit: Instrumented, level: Level, number: int | None) ->
     for pair in _pairs(scope, level, own, behind):
         name, example = pair.closed.path or pair.mapped.path, scope.parameter(pair.mapped)
         size = counted(level.axis_size or 0, "example")
+        if pair.used and not _spans(scope, pair):  # all of it is mapped once more inside: pairs are meant
+            continue
         moved = "" if scope.late or not pair.used else _measured(scope, pair)
         if pair.used:
             yield Finding(

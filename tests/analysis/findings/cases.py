@@ -166,7 +166,7 @@ CASES = (
         stated("f = lambda x, w: (x * w, w / 2)", {"X": "f32[4,3]", "w": "f32[3]"}, "(0, None)"),
         stated("f = lambda x, w: (x * w, w / 2)", {"X": "f32[4,3]", "w": "f32[3]"},
                Vmap("(0, None)", "(0, None)")),
-        ("out[1] is the same for all 4 examples", "48 B, where 12 B would do"), (), ("out",), fixed=True,
+        ("out[1] is the same for all 4 examples", "48 B instead of 12 B"), (), ("out",), fixed=True,
     ),
     Case(
         "both_branches", "info",
