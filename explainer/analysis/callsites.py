@@ -38,7 +38,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A call as its text has it. `names[n]` is argument n where it is a plain name, else None."""
+    """A call as its text has it. `names[n]` is argument n where it is a name or `self.X`, else None."""
 
     names: tuple[str | None, ...]
     keywords: tuple[str, ...]
@@ -77,8 +77,12 @@ def site(call: ast.Call) -> Site | None:
     """Returns how a call names its arguments; None where it unpacks some."""
     if any(isinstance(arg, ast.Starred) for arg in call.args) or any(k.arg is None for k in call.keywords):
         return None
-    names = tuple(arg.id if isinstance(arg, ast.Name) else None for arg in call.args)
+    names = tuple(ast.unparse(arg) if _is_name(arg) else None for arg in call.args)
     return Site(names, tuple(keyword.arg for keyword in call.keywords if keyword.arg))
+
+
+def _is_name(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) or (isinstance(node, ast.Attribute) and _is_name(node.value))
 
 
 def makings(tree: ast.Module, call: ast.expr | None, levels: Sequence[Wanted]) -> tuple[Making | None, ...]:

@@ -111,13 +111,13 @@ def _refused(error: BaseException, made: Made, sources: Sources) -> FailedCall |
     setting = made.setting
     if call is None or site is None or setting is None or not callable(setting.fun):
         return None
-    if site.keywords or not all(name in scope for name in site.names):
+    if site.keywords or any(name is None or _named(scope, name) is None for name in site.names):
         return None
     names = [name for name in site.names if name is not None]
     if len(set(names)) != len(site.names):
         return None
     making = callsites.making(written.call)
-    mapped = Mapped(setting, tuple(scope[name] for name in names), {}, False, made.outer)
+    mapped = Mapped(setting, tuple(_named(scope, name) for name in names), {}, False, made.outer)
     levels = (_level(setting, making.texts, 0),)
     program = _program(setting.fun, mapped, names, levels, scope)
     nest, ended = _nest(program, error, [mapped])
@@ -335,11 +335,20 @@ def _names(call: Mapped, function: Any, place: Place | None, text: Written | Non
         return own
     scope = {**place[0].f_globals, **place[0].f_locals}
     names = [
-        name if name is not None and _alike(scope.get(name), arg) else param
+        name if name is not None and _alike(_named(scope, name), arg) else param
         for name, param, arg in zip(site.names, own, call.args, strict=True)
     ]
     every = [*names, *call.kwargs]
     return names if len(set(every)) == len(every) else own
+
+
+def _named(scope: Mapping[str, Any], name: str) -> Any:
+    """Returns what a name stands for, `X` or `self.X`, without running code of the user's; None: unknown."""
+    first, *rest = name.split(".")
+    value = scope.get(first)
+    for attribute in rest:
+        value = getattr(value, "__dict__", {}).get(attribute)
+    return value
 
 
 def _alike(value: Any, arg: Any) -> bool:
@@ -375,7 +384,8 @@ class Written:
         """Returns the names of the arrays that the call hands over as they are, by their identity."""
         site = self.site
         names = [name for name in (site.names if site is not None else ()) if name is not None]
-        return {id(scope[name]): name for name in names if isinstance(scope.get(name), jax.Array)}
+        values = ((name, _named(scope, name)) for name in names)
+        return {id(value): name for name, value in values if isinstance(value, jax.Array)}
 
     def makings(self, settings: Sequence[Setting]) -> tuple[callsites.Making | None, ...]:
         """Returns the `jax.vmap(...)` of each level, where it is found."""

@@ -69,6 +69,18 @@ CASES = {
         ("i one X[3,2]@0 W[2,5]@1",),
         ("Model().batched(X, W)", "jax.vmap(self.one, in_axes=(0, 1))"),
     ),
+    "a value of an object": Case(
+        "class Data:\n"
+        "    def __init__(self):\n"
+        "        self.X = jnp.ones((3, 2))\n"
+        "    def products(self, W):\n"
+        "        return jax.vmap(jnp.dot)(self.X, W)\n"
+        "Data().products(jnp.ones((2, 5)))",
+        "unequal_sizes",
+        ("self.X", "W"),
+        ("i dot self.X[3,2]@0 W[2,5]@0",),
+        ("jax.vmap(jnp.dot)(self.X, W)", "jax.vmap(jnp.dot)"),
+    ),
     "inside a mapped function": Case(
         f"{DIST}def outer(x):\n    return jax.vmap(lambda y, z: y * z)(Y, x)\njax.jit(jax.vmap(outer))(X)",
         "unequal_sizes",
