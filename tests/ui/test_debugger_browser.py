@@ -14,6 +14,7 @@ from explainer.spec import Argument, Request, Vmap
 pytestmark = pytest.mark.browser
 
 Open = Callable[..., Page]
+SLOW = 30_000  # ms, for a worker that starts, a run and the search for fixes
 SCRIPT = """\
 import jax, jax.numpy as jnp
 
@@ -32,7 +33,7 @@ NOISE = Request(
 
 def debugger(page: Page) -> Page:
     """Goes to the debugger by its link: Streamlit asks for files that are not there when it opens there."""
-    expect(page.locator("[data-k]")).to_be_visible(timeout=30_000)
+    expect(page.locator("[data-k]")).to_be_visible(timeout=SLOW)
     page.get_by_role("link", name="Debugger").click()
     expect(page.get_by_text("Paste code into the editor")).to_be_visible()
     return page
@@ -46,15 +47,15 @@ def paste(page: Page, text: str) -> None:
 def test_a_pasted_script_is_explained_and_runs_with_a_fix(app_url: str, open_page: Open, screenshots: Path):
     page = debugger(open_page(app_url))
     paste(page, SCRIPT)
-    expect(page.get_by_role("alert").filter(has_text="3 examples")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="3 examples")).to_be_visible(timeout=SLOW)
     expect(page.locator(".pg-ruler")).to_contain_text("does not fit")
     expect(page.locator(".cm-lintRange-error").first).to_contain_text("jax.vmap")
     apply = page.get_by_role("button", name="Apply 1")
-    expect(apply).to_be_visible()
+    expect(apply).to_be_visible(timeout=SLOW)
     page.screenshot(path=screenshots / "debugger-1440-light.png")
     apply.focus()
     page.keyboard.press("Enter")
-    expect(page.locator(".pg-fine")).to_contain_text("It runs")
+    expect(page.locator(".pg-fine")).to_contain_text("It runs", timeout=SLOW)
     expect(page.locator(".cm-content").first).to_contain_text("in_axes")
     page.get_by_role("button", name="Undo the fix").click()
     expect(page.get_by_role("alert").filter(has_text="3 examples")).to_be_visible()
@@ -67,7 +68,7 @@ def test_a_pasted_script_is_explained_and_runs_with_a_fix(app_url: str, open_pag
 def test_a_silent_bug_lights_the_words_it_comes_from(app_url: str, open_page: Open, way: str):
     page = open_page(f"{app_url}/?r={links.encode(NOISE)}")
     told = page.locator(".pg-finding").first
-    expect(told).to_be_visible(timeout=30_000)
+    expect(told).to_be_visible(timeout=SLOW)
     expect(page.locator(".vx-from-outside")).to_have_count(0)
     told.hover() if way == "pointer" else told.focus()
     expect(page.locator(".vx-from-outside").first).to_contain_text("jax.random.normal")
@@ -75,10 +76,10 @@ def test_a_silent_bug_lights_the_words_it_comes_from(app_url: str, open_page: Op
 
 def test_a_mistake_to_try_fits_a_narrow_dark_page(app_url: str, open_page: Open, screenshots: Path):
     page = open_page(app_url, width=390, height=844, dark=True)
-    expect(page.locator("[data-k]")).to_be_visible(timeout=30_000)
+    expect(page.locator("[data-k]")).to_be_visible(timeout=SLOW)
     page.get_by_role("link", name="Debugger").click()
     page.get_by_role("button", name="All pairs asked for with one vmap").click()
-    expect(page.get_by_role("button", name="Apply 1")).to_be_visible()
+    expect(page.get_by_role("button", name="Apply 1")).to_be_visible(timeout=SLOW)
     main = "() => (m => m.scrollWidth <= m.clientWidth)(document.querySelector('[data-testid=stMain]'))"
     assert page.evaluate(main)
     page.screenshot(path=screenshots / "debugger-390-dark.png")

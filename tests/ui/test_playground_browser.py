@@ -73,7 +73,7 @@ def test_an_axis_chosen_is_written_and_an_axis_written_is_chosen(app_url: str, o
 
 def test_an_error_is_said_in_words_and_leaves_the_picture_until_it_is_mended(app_url: str, open_page: Open):
     page = loaded(open_page(app_url))
-    write_code(page, "def dist(x, y):\n    return jnp.sun(x - y)\n")
+    write_code(page, "def dist(x, y):\n    return jnp.sum(x - y\n")
     expect(page.get_by_role("alert")).to_be_visible()
     expect(page.get_by_text("Picture from before the error")).to_be_visible()
     expect(page.locator("[data-k]")).to_be_visible()
