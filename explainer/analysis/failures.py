@@ -29,7 +29,7 @@ from explainer.report import Blame, Failure, Mismatch
 
 def describe(scene: Scene) -> Failure:
     """Explains an error; the first explainer that knows the case speaks."""
-    told = next((told for explain in _EXPLAINERS if (told := explain(scene)) is not None), None)
+    told = next((told for explain in _EXPLAINERS if (told := _attempt(explain, scene)) is not None), None)
     told = told or _otherwise(scene)
     blame = told.blame
     span = scene.sources.of_error(scene.error)
@@ -45,6 +45,14 @@ def describe(scene: Scene) -> Failure:
         mismatch=told.mismatch,
         kind=told.kind,
     )
+
+
+def _attempt(explain: Callable[[Scene], Told | None], scene: Scene) -> Told | None:
+    """Asks one explainer; it reads values of the user's, whose classes may raise anything."""
+    try:
+        return explain(scene)
+    except Exception:  # noqa: BLE001  (the user's error counts, and JAX's own words are left)
+        return None
 
 
 def _limit(error: BaseException) -> str:

@@ -28,7 +28,7 @@ def constructor(scene: Scene) -> Told | None:
     if first is None or not isinstance(scene.error, Exception):
         return None
     values = places[first].frame.f_locals
-    made = values.get("cls") or type(values.get("self"))
+    made = values["cls"] if "cls" in values else type(values.get("self"))
     if not isinstance(made, type):
         return None
     span = places[-1].span

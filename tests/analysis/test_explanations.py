@@ -360,6 +360,40 @@ def test_a_value_that_python_asks_for_is_traced_to_the_mapped_input(body, kind, 
     assert set(failure.blame.arguments) <= {"x", "n"} and failure.blame.levels == (0,)
 
 
+@pytest.mark.parametrize(
+    ("code", "kind", "says"),
+    [
+        (
+            "def step(c, y):\n    if c > 0: return c, y\n    return y, y\n"
+            "def f(x, n): return lax.scan(step, x, n)",
+            "python_condition",
+            ("`c > 0`", "x (vmap over i maps axis 0 of f32[4])"),
+        ),
+        ("def f(x, n): return [jnp.sin, jnp.cos][n[0]](x)", "python_index", ("lax.switch",)),
+        (
+            "def f(x, n): return lax.dynamic_slice_in_dim(n, 0, n[0])",
+            "static_shape",
+            ("`n[0]` depends on n",),
+        ),
+        (
+            "@partial(jax.jit, static_argnums=1)\ndef f(x, n): return x",
+            "static_argument",
+            ("static_argnums",),
+        ),
+        (
+            "def f(x, n):\n    out = np.zeros(3)\n    out[0] = x\n    return out",
+            "item_assignment",
+            ("out is a NumPy array", "out.at[0].set(...)"),
+        ),
+    ],
+)
+def test_values_are_followed_into_loops_and_calls(code, kind, says):
+    failure = failed(code, {"x": "f32[4]", "n": "i32[4,3]"})
+    assert failure.kind == kind
+    for words in says:
+        assert words in failure.explanation
+
+
 def test_a_value_that_is_only_traced_because_of_jit_says_so():
     code = "@jax.jit\ndef f(x, n):\n    for _ in range(n): x = x + 1\n    return x"
     said = failed(code, {"x": "f32[4]", "n": "3"}, Vmap("(0, None)")).explanation
