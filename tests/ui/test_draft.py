@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from explainer.spec import Argument, Request, Vmap
@@ -82,3 +84,26 @@ def test_rows_of_a_new_request_are_not_taken_for_old_ones():
 )
 def test_the_fill_of_a_value_is_read_from_its_text(value, expected):
     assert read_fill(value) == expected
+
+
+def test_a_fix_keeps_the_rows_that_it_leaves_as_they_are():
+    edited = replace(REQUEST, levels=(REQUEST.levels[0], Vmap("(0, 0)")))
+    fixed = drafts.applied(DRAFT, edited)
+    assert fixed.request() == edited
+    assert fixed.version > DRAFT.version
+    assert fixed.arguments == DRAFT.arguments
+    assert fixed.levels[0].uid == OUTER
+    assert fixed.levels[1].uid >= DRAFT.next_uid
+
+
+def test_a_fix_keeps_a_muted_level_in_its_place():
+    muted = drafts.mute_level(DRAFT, OUTER)
+    fixed = drafts.applied(muted, replace(muted.request(), levels=(Vmap("0"),)))
+    assert [(row.vmap.in_axes, row.muted) for row in fixed.levels] == [("(0, None)", True), ("0", False)]
+
+
+def test_renewed_fields_hold_the_same_under_new_identities():
+    renewed = drafts.renewed(drafts.mute_level(DRAFT, INNER))
+    assert renewed.request() == drafts.mute_level(DRAFT, INNER).request()
+    assert [row.muted for row in renewed.levels] == [False, True]
+    assert min(row.uid for row in (*renewed.arguments, *renewed.levels)) == DRAFT.next_uid
