@@ -15,6 +15,7 @@ from explainer.analysis import printed
 from explainer.analysis.findings import (
     branches,
     broadcasts,
+    devices,
     indices,
     keys,
     loops,
@@ -47,6 +48,7 @@ FINDERS: tuple[Finder, ...] = (
     wholes.closed_over,
     unused.inputs,
     branches.both,
+    devices.lost,
     unused.outputs,
     nesting.swapped,
     nesting.negative,

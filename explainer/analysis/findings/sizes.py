@@ -21,7 +21,7 @@ from explainer.analysis.findings.scope import Scope, blame
 from explainer.analysis.findings.words import counted, sized
 from explainer.analysis.parsing import Program
 from explainer.report import Finding, Level, MappedLeaf
-from explainer.source import short_dtype
+from explainer.source import ShapeSpec, short_dtype
 
 _PRIMES = (7, 11, 13, 17, 19, 23, 29, 31, 37, 41)
 _PARAMETERS = frozenset(
@@ -49,8 +49,10 @@ def ambiguous(scope: Scope) -> Iterator[Finding]:
         if scope.late:
             return
         edited = _mapped_by(program, choice.level.id, choice.position, choice.axis)
-        results = None if edited is None else _results(scope, edited)
-        if results is None or _equal(results, jax.tree.leaves(scope.run.outputs)):
+        results = None if edited is None else _results(edited)
+        if edited is None or results is None:
+            continue
+        if _equal(results, jax.tree.leaves(scope.run.outputs)) and not _differ(program, edited):
             continue
         yield _ambiguous(scope, program, choice, edited)
         return  # one is enough to say so
@@ -80,7 +82,26 @@ def _mapped_by(program: Program, level: int, position: int, axis: int | None) ->
     return replace(program, levels=tuple(levels), context=object())
 
 
-def _results(scope: Scope, program: Program) -> list[Any] | None:
+def _differ(one: Program, other: Program) -> bool:
+    """Tells whether two programs give different results on other data, where theirs is all ones, say."""
+    first, second = (_results(_with_other_data(each)) for each in (one, other))
+    return first is not None and second is not None and not _equal(first, second)
+
+
+def _with_other_data(program: Program) -> Program:
+    """Returns the program with arrays of floats that are the same everywhere replaced by distinct values."""
+    operands = []
+    for operand in program.operands:
+        if operand.is_array and operand.aval.dtype == np.float32:
+            host = np.asarray(operand.materialize())
+            if host.size and (host == host.reshape(-1)[0]).all():
+                spec = ShapeSpec("float32", tuple(host.shape), "normal")
+                operand = replace(operand, value=spec)
+        operands.append(operand)
+    return replace(program, operands=tuple(operands), context=object(), _values=None)
+
+
+def _results(program: Program) -> list[Any] | None:
     """Runs a program; None where JAX, or the function, does not accept it."""
     if sum(operand.aval.size for operand in program.operands if operand.is_array) > _MOST_ENTRIES:
         return None

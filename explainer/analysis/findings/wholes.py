@@ -22,6 +22,7 @@ from explainer.analysis.findings.words import counted
 from explainer.analysis.internals import ClosedJaxpr, Instrumented
 from explainer.report import Finding, Level
 
+_ENTRYWISE = frozenset({"add", "sub", "mul", "div", "max", "min", "pow", "eq", "lt", "gt", "ge", "le", "neg"})
 _MOST_ENTRIES = 1_000_000  # of an array that is compared
 
 
@@ -42,7 +43,9 @@ def closed_over(scope: Scope) -> Iterator[Finding]:
         levels = scope.report.stated if captured is None else (scope.report.levels[captured.number],)
         for level in levels:
             if asked_for(level) and (level.axis_size or 0) > 1:
-                yield from _told(scope, unit, level, None if captured is None else captured.number)
+                number = None if captured is None else captured.number
+                told = list(_told(scope, unit, level, number))
+                yield from told or _as_long(scope, unit, level, number)
 
 
 def _told(scope: Scope, unit: Instrumented, level: Level, number: int | None) -> Iterator[Finding]:
@@ -72,6 +75,28 @@ def _told(scope: Scope, unit: Instrumented, level: Level, number: int | None) ->
                 blame([pair.mapped.path], [level], _spans(scope, pair)),
                 "certain",
             )  # fmt: skip
+
+
+def _as_long(scope: Scope, unit: Instrumented, level: Level, number: int | None) -> Iterator[Finding]:
+    """Finds arrays from around the function that are as long as the batch, and used as a whole."""
+    behind = scope.behind(scope.outputs(unit))
+    for each in scope.inputs:
+        shape = tuple(np.shape(each.value))
+        if each.level != number or not each.closed or each.node not in behind or not each.path:
+            continue
+        uses = [scope.equation_of(target) for target, _, _ in scope.graph.after[each.node]]
+        elementwise = all(use is not None and use.primitive in _ENTRYWISE for use in uses)
+        size = level.axis_size or 0
+        if shape != (size,) or not uses or not elementwise:
+            continue
+        yield Finding(
+            "whole_batch", "info",
+            f"Each example of vmap {level.name} meets all {size:,} entries of {each.path}, which the "
+            f"function takes from around it, and there are as many examples. If entry {level.name} belongs "
+            f"to example {level.name}, make {each.path} an argument, and map it, too.",
+            blame([each.path], [level], [use.span for use in uses if use is not None][:2]),
+            "possible",
+        )  # fmt: skip
 
 
 def _pairs(scope: Scope, level: Level, own: Sequence[Input], behind: set[int]) -> Iterator[_Pair]:
