@@ -242,6 +242,19 @@ def unpacked(count: int) -> Rule:
     return rule
 
 
+def entries(count: int) -> Rule:
+    """Of `a, b = x`: as many names as entries along the first axis."""
+
+    def rule(shapes: Sequence[Shape]) -> Clash | None:
+        if not shapes[0]:
+            return Clash("{0} is a scalar here, which has no entries to take apart", ((),))
+        if shapes[0][0] == count:
+            return None
+        return Clash(f"it takes {count} entries apart, but axis 0 of {{0}} has size {shapes[0][0]}", ((0,),))
+
+    return rule
+
+
 def leading(shapes: Sequence[Shape]) -> Clash | None:
     """Of `lax.scan(f, init, xs)`: every array of xs has a first axis, all of one size."""
     scalar = next((n for n, shape in enumerate(shapes) if not shape), None)

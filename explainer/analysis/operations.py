@@ -96,6 +96,9 @@ def _of_statement(here: Site) -> Operation | None:
                 cure=_NO_BATCH,
                 strict=True,
             )
+        if value is not None and not _starred(node) and len(operands := _arrays(here, [value])) == 1:
+            rule = fitting.entries(len(node.elts))
+            return Operation("taken_apart", operands, rule, cure=_NO_BATCH, strict=True)
     return None
 
 

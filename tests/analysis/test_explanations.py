@@ -255,6 +255,13 @@ SHARED = Vmap("(0, None)")
             ("`b, d = x.shape`", "`x` has 1 axis here"),
         ),
         (
+            "def f(x):\n    a, b = x\n    return a + b",
+            {"x": "f32[5,3]"},
+            Vmap(),
+            "taken_apart",
+            ("`a, b = x`", "takes 2 entries apart, but axis 0 of `x` has size 3"),
+        ),
+        (
             "def f(x):\n    x[0] += 1.0\n    return x",
             {"x": "f32[5,3]"},
             Vmap(),

@@ -47,6 +47,7 @@ def test_a_rule_of_two_shapes_agrees_with_jax(rule, fun):
         (fitting.has_axes((-2,)), lambda x: jnp.sum(x, axis=-2)),
         (fitting.indices(2), lambda x: x[:, 0]),
         (fitting.unpacked(2), lambda x: (lambda a, b: x)(*x.shape)),
+        (fitting.entries(3), lambda x: (lambda a, b, c: x)(*x)),
         (fitting.rank_of(1), list),
     ],
 )
