@@ -22,6 +22,10 @@ def batched(text: Text, path: Sequence[ast.AST]) -> Iterator[Edit]:
                 yield from _axis(text, node)
                 yield from _einsum(text, node)
                 yield from _scalars(text, node)
+            case ast.Subscript(value=value, slice=index) if _is_shape(value) and _positive(index):
+                new = _one_less(text, index)
+                said = f"Count axes inside the function without the batch: {text.of(value)}[{new}]"
+                yield Edit(text.replaced(index, new), said, 0.7)
             case ast.Subscript(slice=ast.Tuple(elts=[ast.Slice(), _, *_])):
                 yield from _rows(text, path, node)
             case ast.Assign(targets=[ast.Tuple(elts=[_, _, *_])]) if _is_shape(node.value):

@@ -22,7 +22,9 @@ _SETTERS: dict[type[ast.operator], str] = {
 def tables(text: Text, path: Sequence[ast.AST]) -> Iterator[Edit]:
     """Yields edits of the tables that a mapped index looks up in, innermost first."""
     for n, node in reversed(list(enumerate(path))):
-        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+        if not isinstance(node, ast.Subscript) or not isinstance(node.ctx, ast.Load):
+            continue
+        if not isinstance(node.slice, (ast.Constant, ast.Slice, ast.Tuple)):  # no mapped index
             yield from _table(text, path[:n], node)
 
 

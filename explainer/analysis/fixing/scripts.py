@@ -19,6 +19,7 @@ from explainer.analysis.run import Run
 from explainer.analysis.spans import Sources
 from explainer.edits import code, making
 from explainer.edits.candidate import Candidate
+from explainer.edits.imports import with_imports
 from explainer.edits.misuse import misuse, named
 from explainer.edits.situation import Situation
 from explainer.edits.text import Edit, changed_lines
@@ -94,6 +95,8 @@ def _written(
         if text is None or source not in ("code", "function"):
             return None
         edited = code.edited(request, source, text)
+    if request.is_script:
+        edited = replace(edited, code=with_imports(request.code, edited.code))
     ran = shown(edited)
     if not ran:
         return None
@@ -103,9 +106,9 @@ def _written(
 
 
 def _fix(request: Request, edit: Edit, shown: Shown) -> Fix | None:
-    edited = replace(request, code=edit.text)
+    edited = replace(request, code=with_imports(request.code, edit.text))
     ran = shown(edited)
-    before, after = changed_lines(request.code, edit.text)
+    before, after = changed_lines(request.code, edited.code)
     return Fix(edited, edit.summary, (), "code", before, after, ran) if ran else None
 
 
