@@ -125,7 +125,7 @@ def _list(found: Sequence[tuple[int, Finding]], report: Report) -> None:
 
 def _card(failed: Failure, report: Report) -> Html:
     title = tag("h4", escape(words.failed(failed)))
-    said = tag("p", escape(failed.explanation or failed.message), "pg-words")
+    said = tag("p", markup.coded(failed.explanation or failed.message), "pg-words")
     where = places(failed.blame, report)
     parts = [title, said]
     if where:
@@ -177,7 +177,7 @@ def _finding(number: int, finding: Finding, report: Report) -> Html:
         " ",
     )
     where = places(finding.blame, report)
-    parts = [tag("p", head), tag("p", escape(finding.explanation), "pg-words")]
+    parts = [tag("p", head), tag("p", markup.coded(finding.explanation), "pg-words")]
     parts += [tag("p", escape(f"Where: {where}"), "pg-where")] if where else []
     lit = _lit(finding.blame.spans)
     extra = {"tabindex": "0"} if lit else {}

@@ -20,12 +20,18 @@ Html = NewType("Html", str)
 _LINK = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)", re.IGNORECASE)  # where a bare address can be broken
 _JOINER = "\u2060"  # has no width, and no address holds it
 _GLOW = "background:var(--pg-tint);box-shadow:inset 3px 0 var(--pg-glow)"
+_CODE = re.compile(r"`([^`\n]+)`")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&\"'])")
 
 
 def escape(text: object) -> Html:
     """Returns any text so that it shows as it is."""
     return Html(html.escape(str(text)))
+
+
+def coded(text: str) -> Html:
+    """Returns any text so that it shows as it is, but what stands in backticks as code."""
+    return Html(_CODE.sub(r'<code class="pg-code">\1</code>', escape(text)))
 
 
 def markdown(text: str) -> str:

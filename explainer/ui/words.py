@@ -33,8 +33,12 @@ def failed(failure: Failure) -> str:
     """Returns the headline of a failure."""
     if failure.limit in _STOPPED:
         return _STOPPED[failure.limit]
-    misfit = failure.mismatch is not None and failure.mismatch.level is not None
-    if misfit or (failure.stage in ("trace", "batch") and failure.blame.levels):
+    misfit = failure.mismatch
+    if misfit is not None and misfit.level is None and failure.blame.levels:
+        return "The function can't be mapped like this"
+    if misfit is not None and misfit.level is not None:
+        return "The axes don't fit"
+    if failure.stage in ("trace", "batch") and failure.blame.levels:
         return "The axes don't fit"
     return _FAILED[failure.stage]
 

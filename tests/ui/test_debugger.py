@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 import explainer
 from explainer import lessons, links, sandbox
-from explainer.report import Blame, Failure, Finding, Fix, Leaf, Report, StageReport, Wanted
+from explainer.report import Blame, Failure, Finding, Fix, Leaf, Mismatch, Report, StageReport, Wanted
 from explainer.spec import Argument, Request, Vmap
 from explainer.ui import calls, entry, marks, picture, words
 from explainer.ui.editor import Range
@@ -228,6 +228,11 @@ def test_the_status_line_says_what_a_run_waits_for():
     ("failure", "title"),
     [
         (Failure("batch", "ValueError", "m", "e", Blame(levels=(0,))), "The axes don't fit"),
+        (Failure("run", "ValueError", "m", "e", mismatch=Mismatch((), 0)), "The axes don't fit"),
+        (
+            Failure("trace", "E", "m", "e", Blame(levels=(0,)), mismatch=Mismatch(())),
+            "The function can't be mapped like this",
+        ),
         (Failure("run", "ValueError", "m", "e", mismatch=None), "Running failed"),
         (Failure("run", "ValueError", "m", "e", limit="deadline"), "It took too long and was stopped"),
     ],

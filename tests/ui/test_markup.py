@@ -69,3 +69,8 @@ def test_a_row_and_what_is_said_under_it_share_a_class():
 def test_an_equation_lights_up_everywhere_or_not_at_all():
     assert markup.lights([1, None, 1]).count("pg-e1:hover") == 1
     assert markup.lights([]) == "<style></style>"
+
+
+def test_what_stands_in_backticks_is_code_and_nothing_else_is_markup():
+    assert markup.coded("`x > 0` <b>") == '<code class="pg-code">x &gt; 0</code> &lt;b&gt;'
+    assert markup.coded("one ` alone") == "one ` alone"
