@@ -10,12 +10,8 @@ function depends on what happens around it), the shapes are worked out from the 
 
 from __future__ import annotations
 
-import ast
-import itertools
-import linecache
-import types
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,11 +19,12 @@ import jax
 import jax.numpy as jnp
 
 from explainer.analysis import axes, callsites, internals, naming, parsing, printed, tracing
-from explainer.analysis.internals import Made, Mapped, Place, Setting
+from explainer.analysis.internals import Made, Mapped, Setting
 from explainer.analysis.parsing import ParsedLevel, Program, level_letter
 from explainer.analysis.spans import Sources
 from explainer.analysis.tracing import Nest
 from explainer.analysis.values import dtype_name
+from explainer.analysis.written import Written, callers, named_in, names_of, span_of
 from explainer.report import Span
 from explainer.source import ShapeSpec
 from explainer.spec import Argument, Request, Vmap
@@ -111,13 +108,13 @@ def _refused(error: BaseException, made: Made, sources: Sources) -> FailedCall |
     setting = made.setting
     if call is None or site is None or setting is None or not callable(setting.fun):
         return None
-    if site.keywords or any(name is None or _named(scope, name) is None for name in site.names):
+    if site.keywords or any(name is None or named_in(scope, name) is None for name in site.names):
         return None
     names = [name for name in site.names if name is not None]
     if len(set(names)) != len(site.names):
         return None
     making = callsites.making(written.call)
-    mapped = Mapped(setting, tuple(_named(scope, name) for name in names), {}, False, made.outer)
+    mapped = Mapped(setting, tuple(named_in(scope, name) for name in names), {}, False, made.outer)
     levels = (_level(setting, making.texts, 0),)
     program = _program(setting.fun, mapped, names, levels, scope)
     nest, ended = _nest(program, error, [mapped])
@@ -169,7 +166,7 @@ def _stated(
     function = settings[-1].fun
     place, span = callers(call.outer, sources)
     text = None if place is None else Written.of(place)
-    names = _names(call, function, place, text)
+    names = names_of(call, function, place, text)
     makings = (None,) * len(settings) if text is None else text.makings(settings)
     levels = tuple(
         _level(setting, making.texts if making else {}, depth + k)
@@ -182,7 +179,7 @@ def _stated(
     if text is not None:
         program = _as_handed_over(program, text.handed(scope))
     file = "" if place is None else place[0].f_code.co_filename
-    return program, span, tuple(_span(making, span, text) for making in makings), file
+    return program, span, tuple(span_of(making, span, text) for making in makings), file
 
 
 def _as_handed_over(program: Program, known: Mapping[int, str]) -> Program:
@@ -306,104 +303,3 @@ def _without(aval: jax.ShapeDtypeStruct, axis: int | None) -> jax.ShapeDtypeStru
     shape = list(aval.shape)
     del shape[axis]
     return jax.ShapeDtypeStruct(tuple(shape), aval.dtype)
-
-
-def callers(outer: Sequence[Place], sources: Sources) -> tuple[Place | None, Span | None]:
-    """Returns the innermost place of the user's own outside of a call, and the expression there.
-
-    A traceback ends where an error is caught; who called that may be the user, `explain(f, x)` say.
-    """
-    further = outer[-1][0].f_back if outer else None
-    for frame, offset in itertools.chain(outer, _stack(further)):
-        spans = sources.of_sites(((frame.f_code, offset),))
-        if spans:
-            return (frame, offset), spans[0]
-    return None, None
-
-
-def _stack(frame: types.FrameType | None) -> Iterator[Place]:
-    while frame is not None:
-        yield frame, frame.f_lasti
-        frame = frame.f_back
-
-
-def _names(call: Mapped, function: Any, place: Place | None, text: Written | None) -> list[str]:
-    """Names the positional arguments as the call does, `jax.vmap(f)(X, Y)`, else by the parameters."""
-    own = list(naming.named(function, call.args, call.kwargs))[: len(call.args)]
-    site = None if text is None else text.site
-    if place is None or site is None or len(site.names) != len(call.args):
-        return own
-    scope = {**place[0].f_globals, **place[0].f_locals}
-    names = [
-        name if name is not None and _alike(_named(scope, name), arg) else param
-        for name, param, arg in zip(site.names, own, call.args, strict=True)
-    ]
-    every = [*names, *call.kwargs]
-    return names if len(set(every)) == len(every) else own
-
-
-def _named(scope: Mapping[str, Any], name: str) -> Any:
-    """Returns what a name stands for, `X` or `self.X`, without running code of the user's; None: unknown."""
-    first, *rest = name.split(".")
-    value = scope.get(first)
-    for attribute in rest:
-        value = getattr(value, "__dict__", {}).get(attribute)
-    return value
-
-
-def _alike(value: Any, arg: Any) -> bool:
-    """Tells whether a value may be what was handed on: arrays of the same tree, shapes and dtypes."""
-    return value is arg or naming.text(value) == naming.text(arg)
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """The user's text around a call of theirs."""
-
-    lines: list[str]
-    tree: ast.Module
-    call: ast.Call | None  # None where none is found
-
-    @classmethod
-    def of(cls, place: Place) -> Written | None:
-        """Reads the text at a place in running code; None where there is none, or no Python."""
-        code, offset = place[0].f_code, place[1]
-        lines = linecache.getlines(code.co_filename)
-        tree = callsites.parsed("".join(lines))
-        where = callsites.range_of(code, offset)
-        if tree is None or where is None:
-            return None
-        return cls(lines, tree, callsites.call_at(tree, where))
-
-    @property
-    def site(self) -> callsites.Site | None:
-        """Returns how the call names its arguments."""
-        return None if self.call is None else callsites.site(self.call)
-
-    def handed(self, scope: Mapping[str, Any]) -> dict[int, str]:
-        """Returns the names of the arrays that the call hands over as they are, by their identity."""
-        site = self.site
-        names = [name for name in (site.names if site is not None else ()) if name is not None]
-        values = ((name, _named(scope, name)) for name in names)
-        return {id(value): name for name, value in values if isinstance(value, jax.Array)}
-
-    def makings(self, settings: Sequence[Setting]) -> tuple[callsites.Making | None, ...]:
-        """Returns the `jax.vmap(...)` of each level, where it is found."""
-        wanted = [callsites.Wanted(naming.name(each.fun), _plain(each)) for each in settings]
-        return callsites.makings(self.tree, self.call, wanted)
-
-
-def _plain(setting: Setting) -> dict[str, object]:
-    return {name: getattr(setting, name) for name in callsites.SETTINGS}
-
-
-def _span(making: callsites.Making | None, call: Span | None, text: Written | None) -> Span | None:
-    """Puts a place in the text as a span, in characters."""
-    if making is None or call is None or text is None:
-        return None
-    line, column, end_line, end_column = making.range
-
-    def characters(number: int, count: int) -> int:
-        return len(text.lines[number - 1].encode()[:count].decode(errors="ignore"))
-
-    return Span(line, characters(line, column), end_line, characters(end_line, end_column), call.source)
