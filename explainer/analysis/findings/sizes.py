@@ -19,7 +19,7 @@ from explainer.analysis import axes, internals
 from explainer.analysis.findings import rewrites
 from explainer.analysis.findings.scope import Scope, blame
 from explainer.analysis.findings.words import counted, sized
-from explainer.analysis.parsing import Program
+from explainer.analysis.parsing import Operand, Program
 from explainer.report import Finding, Level, MappedLeaf
 from explainer.source import ShapeSpec, short_dtype
 
@@ -52,9 +52,12 @@ def ambiguous(scope: Scope) -> Iterator[Finding]:
         results = None if edited is None else _results(edited)
         if edited is None or results is None:
             continue
-        if _equal(results, jax.tree.leaves(scope.run.outputs)) and not _differ(program, edited):
-            continue
-        yield _ambiguous(scope, program, choice, edited)
+        other = "other results"
+        if _equal(results, jax.tree.leaves(scope.run.outputs)):
+            if not _differ(program, edited):
+                continue
+            other = "the same only because the data are the same everywhere"
+        yield _ambiguous(scope, program, choice, edited, other)
         return  # one is enough to say so
 
 
@@ -90,15 +93,16 @@ def _differ(one: Program, other: Program) -> bool:
 
 def _with_other_data(program: Program) -> Program:
     """Returns the program with arrays of floats that are the same everywhere replaced by distinct values."""
-    operands = []
-    for operand in program.operands:
-        if operand.is_array and operand.aval.dtype == np.float32:
-            host = np.asarray(operand.materialize())
-            if host.size and (host == host.reshape(-1)[0]).all():
-                spec = ShapeSpec("float32", tuple(host.shape), "normal")
-                operand = replace(operand, value=spec)
-        operands.append(operand)
-    return replace(program, operands=tuple(operands), context=object(), _values=None)
+    operands = tuple(map(_with_other_values, program.operands))
+    return replace(program, operands=operands, context=object(), _values=None)
+
+
+def _with_other_values(operand: Operand) -> Operand:
+    if not operand.is_array or operand.aval.dtype != np.float32:
+        return operand
+    host = np.asarray(operand.materialize())
+    same = bool(host.size) and bool((host == host.reshape(-1)[0]).all())
+    return replace(operand, value=ShapeSpec("float32", tuple(host.shape), "normal")) if same else operand
 
 
 def _results(program: Program) -> list[Any] | None:
@@ -142,13 +146,13 @@ def _equal(one: Sequence[Any], other: Sequence[Any]) -> bool:
     return all(np.allclose(np.asarray(a), np.asarray(b), equal_nan=True) for a, b in plain)
 
 
-def _ambiguous(scope: Scope, program: Program, choice: _Choice, edited: Program | None) -> Finding:
+def _ambiguous(scope: Scope, program: Program, choice: _Choice, edited: Program, other: str) -> Finding:
     leaf, level = choice.leaf, choice.level
     size = leaf.shape[leaf.index or 0]
     text = (
         f"{leaf.path} is {short_dtype(leaf.dtype)}{sized(leaf.shape)} at vmap {level.name}: axes "
         f"{leaf.index} and {choice.axis} have the same size {size}, so axis {choice.axis} would run as well "
-        "and give other results; no error tells a wrong choice."
+        f"and give {other}; no error tells a wrong choice."
     )
     return Finding(
         kind="ambiguous_axes",

@@ -238,6 +238,24 @@ CASES = (
         ("in_axes=0 maps w, too",), (), ("w",), fixed=True,
     ),
     Case(
+        "ambiguous_axes", "info",
+        stated("f = lambda x, w: x @ w", {"X": "ones(f32[3,3])", "w": "normal(f32[3,2])"}, "(0, None)"),
+        stated("f = lambda x, w: x @ w", {"X": "ones(f32[5,3])", "w": "normal(f32[3,2])"}, "(0, None)"),
+        ("the same only because the data are the same everywhere",), (), ("X",),
+    ),
+    Case(
+        "whole_batch", "info",
+        script("x = jnp.arange(5.)\ny = 2 * x\nz = jax.vmap(lambda v: jnp.mean((v - y) ** 2))(x)\n"),
+        script("x = jnp.arange(5.)\ny = 2 * x\nz = jax.vmap(lambda v, u: jnp.mean((v - u) ** 2))(x, y)\n"),
+        ("meets all 5 entries of y",), ("v - y",),
+    ),
+    Case(
+        "pmap_out_axes_none", "warning",
+        script("z = jax.pmap(lambda v: v * 2, out_axes=None)(jnp.arange(2.))\n"),
+        script("z = jax.pmap(lambda v: v * 2)(jnp.arange(2.))\n"),
+        ("differs between the 2 devices",),
+    ),
+    Case(
         "compiled_again", "warning",
         script(LOOP.format("y = jax.jit(jax.vmap(lambda v: v * 2))(x)")),
         script(LOOP.format("y = double(x)")),
