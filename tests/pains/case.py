@@ -23,6 +23,7 @@ class Case:
     `finding`: the kind of a finding; one of its first three fixes must give what `mended` gives.
     `fact`: what the report must show of a program that is slow, large or surprising, but not wrong.
     `hopeless`: why no fix exists; then none may be offered, and it must be said.
+    `never`: a pattern that no fix may hold, though its text runs.
     `unmet`: what does not hold yet, and why; such a test is expected to fail, and must.
     """
 
@@ -39,6 +40,7 @@ class Case:
     finding: str = ""
     fact: Callable[[Report], bool] | None = None
     hopeless: str = ""
+    never: str = ""
     unmet: tuple[tuple[Aspect, str], ...] = ()
 
     def why_unmet(self, aspect: Aspect) -> str:

@@ -36,7 +36,7 @@ import jax.numpy as jnp
 def mean_square(x):
     return (x ** 2).sum() / x.shape[1]
 
-print(jax.vmap(mean_square)(jnp.ones((4, 3))))
+print(jax.vmap(mean_square)(jnp.arange(12.0).reshape(4, 3)))
 """)
 
 WINDOWS = script("""
@@ -334,6 +334,7 @@ CASES = (
         SHAPE_ONE,
         says=(r"\bx\b", r"f32\[3\]", "axis 0|vmap"),
         marks="x.shape[1]",
+        never=r"asarray",
         mended=(edited(SHAPE_ONE, ("x.shape[1]", "x.shape[0]")),),
     ),
     Case(
@@ -490,7 +491,7 @@ CASES = (
         "NumPy draws one number for all examples",
         "the JAX sharp bits on random numbers",
         NUMPY_NOISE,
-        finding="drawn_once",
+        finding="python_random",
         says=(r"np\.random", "same|one"),
     ),
     Case(

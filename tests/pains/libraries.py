@@ -129,7 +129,7 @@ CASES = (
         "pmean over a name that no level has",
         "jax-ml/jax#3120",
         MISNAMED,
-        says=(r"axis_name", r"'batch'", "pmean"),
+        says=(r"axis_name", "[\"']batch[\"']", "pmean"),
         mended=(edited(MISNAMED, ("jax.vmap(centred)", "jax.vmap(centred, axis_name='batch')")),),
     ),
     Case(

@@ -111,7 +111,7 @@ CASES = (
         "rows and columns of a square array give different values in one shape",
         "a blog on wrong in_axes",
         SQUARE,
-        finding="ambiguous_sizes",
+        finding="ambiguous_axes",
         says=(r"\bx\b", "3"),
     ),
     Case(
@@ -119,7 +119,7 @@ CASES = (
         "square data of ones looks right with a wrong axis",
         "a blog on wrong in_axes",
         SQUARE_WEIGHTS,
-        finding="ambiguous_sizes",
+        finding="ambiguous_axes",
         says=(r"\bx\b", "4"),
     ),
 )

@@ -160,5 +160,6 @@ CASES = (
         says=(r"\bkeys\b", "axis"),
         blames=("keys",),
         mended=(releveled(OLD_KEYS_AXIS, "0"),),
+        unmet=(("fix", "the finding says which axis to map, but offers no edit"),),
     ),
 )
