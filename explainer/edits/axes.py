@@ -126,7 +126,8 @@ def _what(s: Situation, change: _Change) -> str:
     own = s.values[change.leaves[0]].argument
     name = own if set(change.leaves) == {*s.of(own)} & {*s.arrays} else ", ".join(paths)
     if change.axis is None:
-        return f"Share {name} among all examples{s.inside(change.level)}"
+        drawn = " (all draw the same numbers)" if any(s.values[n].is_key for n in change.leaves) else ""
+        return f"Share {name} among all examples{drawn}{s.inside(change.level)}"
     return f"Map axis {change.axis} of {name}{s.inside(change.level)}"
 
 

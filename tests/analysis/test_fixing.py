@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import hypothesis.strategies as st
+import jax
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -57,7 +58,10 @@ def test_the_right_in_axes_are_among_the_first_three(request_, in_axes):
         (nest(DIST, "0", X="f32[3,2]", Y="f32[4,2]"), [Vmap("(0, None)"), Vmap("(None, 0)")]),
         (nest("def f(x):\n    return x * 2\n", "(0, 1)", x="f32[3,4]"), [Vmap("0"), Vmap("0")]),
         (nest("def f(x):\n    return jax.lax.psum(x, 'b')\n", "0", x="f32[3]"), [Vmap(axis_name="b")]),
-        (nest("def f(x):\n    return x\n", Vmap(axis_size="4"), x="f32[3]"), [Vmap()]),
+        pytest.param(
+            *(nest("def f(x):\n    return x\n", Vmap(axis_size="4"), x="f32[3]"), [Vmap()]),
+            marks=pytest.mark.skipif(jax.__version_info__ < (0, 10), reason="this JAX takes it"),
+        ),
         (nest("def f(x):\n    return x, x[0]\n", Vmap(out_axes="(0, None)"), x="f32[3,2]"), [Vmap()]),
         (nest("def f(x):\n    return x\n", Vmap(out_axes="3"), x="f32[3,2]"), [Vmap(out_axes="1")]),
         (
