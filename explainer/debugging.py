@@ -50,7 +50,7 @@ class Debug:
     ) -> None:
         try:
             if isinstance(error, Exception):
-                from explainer.analysis import notes
+                from explainer.analysis.failing import notes
 
                 notes.add_to(error)
         finally:

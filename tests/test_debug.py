@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import pytest
 
 import explainer
-from explainer.analysis import notes
+from explainer.analysis.failing import notes
 from tests.browser import ROOT
 
 X, Y = jnp.ones((3, 2)), jnp.ones((4, 2))

@@ -50,7 +50,10 @@ LAYERS = (
     Layer("explainer/analysis/*.py", INSIDE, never=INTERNALS),
     Layer("explainer/analysis/fixing/*.py", INSIDE, never=INTERNALS),
     Layer("explainer/analysis/findings/*.py", INSIDE, never=INTERNALS),
-    Layer("explainer/analysis/wanted/*.py", INSIDE, never=INTERNALS),
+    Layer("explainer/analysis/explaining/*.py", INSIDE, never=INTERNALS),
+    Layer("explainer/analysis/failing/*.py", INSIDE, never=INTERNALS),
+    Layer("explainer/analysis/reciting/*.py", INSIDE, never=INTERNALS),
+    Layer("explainer/analysis/wanting/*.py", INSIDE, never=INTERNALS),
     Layer("explainer/edits/*.py", ("explainer.edits", *PLAIN)),
     # The worker is the one file that runs where jax is; it is started, never imported, by the rest.
     Layer(

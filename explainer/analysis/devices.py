@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterator
 import jax
 
 from explainer.analysis import axes, parsing, printed
+from explainer.analysis.explaining.scene import Scene, Told
 from explainer.analysis.internals import meshes
 from explainer.analysis.internals.meshes import Part, Spread
 from explainer.analysis.parsing import Program
 from explainer.analysis.running import device
-from explainer.analysis.scene import Scene, Told
 from explainer.report import Blame
 
 VIRTUAL = 8  # devices that one CPU is shown as, where nobody says otherwise

@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from explainer.analysis import naming, parsing, pipeline
+from explainer.analysis import parsing, pipeline
+from explainer.analysis.failing import naming
 from explainer.analysis.run import Run, RunLimits
 from explainer.analysis.stages import LIVE
 from explainer.report import Report

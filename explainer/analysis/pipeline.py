@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import threading
 
-from explainer.analysis import failed, surroundings
+from explainer.analysis import surroundings
+from explainer.analysis.failing import failed
 from explainer.analysis.run import Emit, Plan, Run
 from explainer.analysis.run import RunLimits as RunLimits
 from explainer.analysis.scripts import SCRIPT

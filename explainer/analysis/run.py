@@ -19,9 +19,11 @@ from typing import Any, TypeVar
 import jax
 import jaxlib.version
 
-from explainer.analysis import batching, failed, failures, printed, refused, retelling, running
+from explainer.analysis import batching, printed, running
 from explainer.analysis.capturing import Capture
-from explainer.analysis.failed import FailedCall
+from explainer.analysis.explaining import failures
+from explainer.analysis.failing import failed, refused, retelling
+from explainer.analysis.failing.failed import FailedCall
 from explainer.analysis.parsing import Program
 from explainer.analysis.spans import Sources
 from explainer.analysis.tracing import Nest

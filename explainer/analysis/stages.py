@@ -23,14 +23,14 @@ from explainer.analysis import (
     lens,
     parsing,
     printed,
-    readings,
     running,
     tracing,
     values,
-    wanted,
 )
 from explainer.analysis.parsing import Program
+from explainer.analysis.reciting import readings
 from explainer.analysis.run import Plan, Run, needed
+from explainer.analysis.wanting import wanted
 from explainer.errors import LimitError
 from explainer.report import ArgumentReport, Leaf, Timing
 

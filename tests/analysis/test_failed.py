@@ -11,7 +11,8 @@ import pytest
 
 import explainer
 from explainer import Argument, Request, Vmap
-from explainer.analysis import failed, failures
+from explainer.analysis.explaining import failures
+from explainer.analysis.failing import failed
 from explainer.analysis.spans import Sources
 from explainer.report import Span
 

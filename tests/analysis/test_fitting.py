@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from explainer.analysis import fitting
+from explainer.analysis.explaining import fitting
 
 SHAPES = ((), (1,), (3,), (4,), (3, 4), (4, 3), (1, 4), (2, 3, 4))
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from explainer import Argument, Request, Vmap, explain, notation
-from explainer.analysis import parsing, surroundings, wanted
-from explainer.analysis.trying import Trials
+from explainer.analysis import parsing, surroundings
+from explainer.analysis.wanting import wanted
+from explainer.analysis.wanting.trying import Trials
 from explainer.report import Wanted
 
 DIST = "def dist(a, b):\n    return jnp.sqrt(jnp.sum((a - b) ** 2))\n"

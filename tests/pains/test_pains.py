@@ -11,9 +11,10 @@ import jax
 import numpy as np
 import pytest
 
-from explainer.analysis import findings, wanted
+from explainer.analysis import findings
 from explainer.analysis.fixing import search
 from explainer.analysis.pipeline import explain
+from explainer.analysis.wanting import wanted
 from explainer.report import Finding, Leaf, Report
 from explainer.spec import Request
 from tests.pains import cases, more

@@ -10,8 +10,9 @@ from dataclasses import replace
 
 import jax
 
-from explainer.analysis import named_axes, parsing, surroundings
-from explainer.analysis.failed import FailedCall
+from explainer.analysis import parsing, surroundings
+from explainer.analysis.explaining import named_axes
+from explainer.analysis.failing.failed import FailedCall
 from explainer.analysis.fixing import evaluating, situations
 from explainer.analysis.fixing.search import MOST_FIXES, Alive, Search, double_edits, proven, single_edits
 from explainer.analysis.fixing.trial import Failed, attempt, quiet

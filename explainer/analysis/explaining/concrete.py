@@ -11,9 +11,9 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
-from explainer.analysis import cures
-from explainer.analysis.operands import Operand, Site, site
-from explainer.analysis.scene import Handed, Scene, Told, listed
+from explainer.analysis.explaining import cures
+from explainer.analysis.explaining.operands import Operand, Site, site
+from explainer.analysis.explaining.scene import Handed, Scene, Told, listed
 from explainer.report import Blame, Lane, Mismatch
 
 

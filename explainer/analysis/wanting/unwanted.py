@@ -10,10 +10,11 @@ from collections.abc import Iterator, Sequence
 from math import prod
 from typing import Any
 
-from explainer.analysis import stacks, values
-from explainer.analysis.namings import Naming
-from explainer.analysis.stacks import Shape, Stack
-from explainer.analysis.trying import Outcome, Trials
+from explainer.analysis import values
+from explainer.analysis.wanting import stacks
+from explainer.analysis.wanting.namings import Naming
+from explainer.analysis.wanting.stacks import Shape, Stack
+from explainer.analysis.wanting.trying import Outcome, Trials
 from explainer.errors import message
 from explainer.notation import WantedLeaf
 from explainer.source import short_dtype

@@ -10,9 +10,10 @@ from typing import Any
 
 import jax
 
-from explainer.analysis import internals, prefixes
+from explainer.analysis import internals
 from explainer.analysis.batching import output_path
-from explainer.analysis.scene import Scene, Told, capped, known, level_title, shape
+from explainer.analysis.explaining import prefixes
+from explainer.analysis.explaining.scene import Scene, Told, capped, known, level_title, shape
 from explainer.analysis.values import dtype_name
 from explainer.report import Blame, Lane, Mismatch
 from explainer.views import why

@@ -8,8 +8,8 @@ from __future__ import annotations
 import builtins
 import difflib
 
+from explainer.analysis.explaining.scene import Scene, Told
 from explainer.analysis.parsing import PREDEFINED, level_letter
-from explainer.analysis.scene import Scene, Told
 from explainer.errors import LimitError, RequestError, SpecError
 from explainer.report import Blame, Span
 from explainer.source import DTYPES, near_dtype

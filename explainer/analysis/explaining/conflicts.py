@@ -12,12 +12,13 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from explainer.analysis import axes, mistakes
-from explainer.analysis.fitting import Clash, Rule
-from explainer.analysis.operands import Operand, Site, check, site
-from explainer.analysis.operations import Operation, operation
+from explainer.analysis import axes
+from explainer.analysis.explaining import mistakes
+from explainer.analysis.explaining.fitting import Clash, Rule
+from explainer.analysis.explaining.operands import Operand, Site, check, site
+from explainer.analysis.explaining.operations import Operation, operation
+from explainer.analysis.explaining.scene import Handed, Scene, Told, handed_leaves, listed, type_name
 from explainer.analysis.parsing import Program
-from explainer.analysis.scene import Handed, Scene, Told, handed_leaves, listed, type_name
 from explainer.report import Blame, Lane, Mismatch
 
 _ERRORS = (TypeError, ValueError, IndexError, AssertionError, ZeroDivisionError)

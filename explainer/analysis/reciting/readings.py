@@ -19,11 +19,13 @@ import jax
 import numpy as np
 
 from explainer import notation
-from explainer.analysis import checking, einsums, namings, printed, trying
+from explainer.analysis import checking, printed
 from explainer.analysis.parsing import Program
+from explainer.analysis.reciting import einsums
 from explainer.analysis.run import Run
-from explainer.analysis.stacks import Axes, Stack
-from explainer.analysis.trying import Trials
+from explainer.analysis.wanting import namings, trying
+from explainer.analysis.wanting.stacks import Axes, Stack
+from explainer.analysis.wanting.trying import Trials
 from explainer.report import Level, Reading
 from explainer.views import aloud
 from explainer.views.aloud import Spoken

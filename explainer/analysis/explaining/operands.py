@@ -21,7 +21,7 @@ import numpy as np
 from jax import lax
 
 from explainer.analysis import internals
-from explainer.analysis.scene import Handed, Scene, handed_leaves, type_name
+from explainer.analysis.explaining.scene import Handed, Scene, handed_leaves, type_name
 from explainer.analysis.spans import Place
 from explainer.analysis.values import dtype_name
 from explainer.report import Span

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from explainer.analysis.stacks import MOST_LEVELS, Axes, Shape, Stack
-from explainer.analysis.trying import Trials
+from explainer.analysis.wanting.stacks import MOST_LEVELS, Axes, Shape, Stack
+from explainer.analysis.wanting.trying import Trials
 from explainer.notation import Entry, Named
 
 _OPEN = Entry((), rest=True)

@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from explainer.analysis import axes, batching, failures, internals, naming
-from explainer.analysis.failed import FailedCall
+from explainer.analysis import axes, batching, internals
+from explainer.analysis.explaining import failures
+from explainer.analysis.failing import naming
+from explainer.analysis.failing.failed import FailedCall
 from explainer.analysis.parsing import Program
 from explainer.analysis.spans import Sources
 from explainer.errors import message

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from explainer.analysis import (
+from explainer.analysis import devices
+from explainer.analysis.explaining import (
     concrete,
     conflicts,
-    devices,
     misfits,
     mistakes,
     named_axes,
@@ -22,7 +22,7 @@ from explainer.analysis import (
     unread,
     wrapped,
 )
-from explainer.analysis.scene import Scene, Told, handed_leaves
+from explainer.analysis.explaining.scene import Scene, Told, handed_leaves
 from explainer.errors import LimitError
 from explainer.report import Blame, Failure, Mismatch
 

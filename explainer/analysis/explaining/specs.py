@@ -11,10 +11,11 @@ from typing import Any
 
 import jax
 
-from explainer.analysis import axes, prefixes
+from explainer.analysis import axes
+from explainer.analysis.explaining import prefixes
+from explainer.analysis.explaining.prefixes import Difference
+from explainer.analysis.explaining.scene import Scene, Told, handed_leaves, known, level_title, listed
 from explainer.analysis.parsing import ParsedLevel, Program
-from explainer.analysis.prefixes import Difference
-from explainer.analysis.scene import Scene, Told, handed_leaves, known, level_title, listed
 from explainer.report import Blame, Lane, Mismatch
 
 _MOST = 3  # differences that one explanation tells

@@ -18,11 +18,12 @@ import jax
 import numpy as np
 
 from explainer import export, notation
-from explainer.analysis import namings, printed, stacks, trying, unwanted, values
+from explainer.analysis import printed, values
 from explainer.analysis.parsing import Program
 from explainer.analysis.run import Run
-from explainer.analysis.stacks import Stack, Unit
-from explainer.analysis.trying import Trials, leaves
+from explainer.analysis.wanting import namings, stacks, trying, unwanted
+from explainer.analysis.wanting.stacks import Stack, Unit
+from explainer.analysis.wanting.trying import Trials, leaves
 from explainer.errors import SpecError, message
 from explainer.notation import Shapes, WantedLeaf
 from explainer.report import Fix, Wanted

@@ -21,7 +21,7 @@ from explainer import axes as written
 from explainer.analysis import axes, checking, values
 from explainer.analysis.batching import output_path
 from explainer.analysis.parsing import ParsedLevel, Program, evaluate_level
-from explainer.analysis.stacks import Axes, Shape, Stack, relative
+from explainer.analysis.wanting.stacks import Axes, Shape, Stack, relative
 from explainer.report import Leaf
 from explainer.spec import Vmap
 from explainer.views.aloud import Spoken, SpokenArgument, SpokenLeaf

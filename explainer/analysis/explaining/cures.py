@@ -10,7 +10,7 @@ import ast
 import jax
 import numpy as np
 
-from explainer.analysis.operands import Site
+from explainer.analysis.explaining.operands import Site
 
 ERRORS = (
     jax.errors.ConcretizationTypeError,

@@ -16,10 +16,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from explainer.analysis import callsites, internals, naming
+from explainer.analysis import internals
+from explainer.analysis.failing import callsites, naming
+from explainer.analysis.failing.written import Written, callers
 from explainer.analysis.internals import Made
 from explainer.analysis.spans import Sources
-from explainer.analysis.written import Written, callers
 from explainer.errors import message
 from explainer.report import Blame, Failure
 from explainer.spec import Stage

@@ -11,9 +11,9 @@ import types
 
 import jax
 
-from explainer.analysis.mistakes import headline
-from explainer.analysis.operands import around, site
-from explainer.analysis.scene import Scene, Told, capped, described, handed_leaves
+from explainer.analysis.explaining.mistakes import headline
+from explainer.analysis.explaining.operands import around, site
+from explainer.analysis.explaining.scene import Scene, Told, capped, described, handed_leaves
 from explainer.analysis.spans import Place
 from explainer.report import Blame
 

@@ -16,8 +16,8 @@ import jax
 
 from explainer.analysis import internals
 from explainer.analysis.batching import output_path
-from explainer.analysis.operands import site
-from explainer.analysis.scene import Scene, Told, capped, listed
+from explainer.analysis.explaining.operands import site
+from explainer.analysis.explaining.scene import Scene, Told, capped, listed
 from explainer.errors import message
 from explainer.report import Blame
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import ast
 
 from explainer.analysis import devices
-from explainer.analysis.operands import site
-from explainer.analysis.scene import Scene, Told
+from explainer.analysis.explaining.operands import site
+from explainer.analysis.explaining.scene import Scene, Told
 from explainer.report import Blame
 
 

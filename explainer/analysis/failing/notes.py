@@ -12,7 +12,8 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import replace
 
-from explainer.analysis import failed, fixing, printed
+from explainer.analysis import fixing, printed
+from explainer.analysis.failing import failed
 from explainer.analysis.run import Run, RunLimits
 from explainer.analysis.spans import of_the_user
 from explainer.analysis.stages import LIVE

@@ -18,13 +18,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from explainer.analysis import axes, callsites, internals, naming, parsing, printed, tracing
+from explainer.analysis import axes, internals, parsing, printed, tracing
+from explainer.analysis.failing import callsites, naming
+from explainer.analysis.failing.written import Written, callers, named_in, names_of, span_of
 from explainer.analysis.internals import Made, Mapped, Setting
 from explainer.analysis.parsing import ParsedLevel, Program, level_letter
 from explainer.analysis.spans import Sources
 from explainer.analysis.tracing import Nest
 from explainer.analysis.values import dtype_name
-from explainer.analysis.written import Written, callers, named_in, names_of, span_of
 from explainer.report import Span
 from explainer.source import ShapeSpec
 from explainer.spec import Argument, Request, Vmap

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from explainer.analysis import axes, bundles, specs
-from explainer.analysis.outcomes import out_axes as out_axes
-from explainer.analysis.parsing import Operand, Program
-from explainer.analysis.scene import (
+from explainer.analysis import axes
+from explainer.analysis.explaining import bundles, specs
+from explainer.analysis.explaining.outcomes import out_axes as out_axes
+from explainer.analysis.explaining.scene import (
     Handed,
     capped,
     handed_leaves,
@@ -25,10 +25,11 @@ from explainer.analysis.scene import (
     listed,
     of_operands,
 )
-from explainer.analysis.scene import Scene as Scene
-from explainer.analysis.scene import Told as Told
-from explainer.analysis.scene import handed as handed
-from explainer.analysis.scene import shape as shape
+from explainer.analysis.explaining.scene import Scene as Scene
+from explainer.analysis.explaining.scene import Told as Told
+from explainer.analysis.explaining.scene import handed as handed
+from explainer.analysis.explaining.scene import shape as shape
+from explainer.analysis.parsing import Operand, Program
 from explainer.report import Blame, Lane, Mismatch
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import jax
 
-from explainer.analysis import callsites, naming
+from explainer.analysis.failing import callsites, naming
 from explainer.analysis.internals import Mapped, Place, Setting
 from explainer.analysis.spans import Sources
 from explainer.report import Span

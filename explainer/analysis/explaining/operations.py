@@ -17,9 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from explainer.analysis import fitting
-from explainer.analysis.fitting import Rule
-from explainer.analysis.operands import Operand, Site
+from explainer.analysis.explaining import fitting
+from explainer.analysis.explaining.fitting import Rule
+from explainer.analysis.explaining.operands import Operand, Site
 
 _ELEMENTWISE = (
     *("add", "subtract", "multiply", "divide", "true_divide", "floor_divide", "power", "mod", "remainder"),
