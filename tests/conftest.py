@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+class _Kept(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append(self.format(record))
+
+
+@pytest.fixture(autouse=True)
+def no_explainer_fails() -> Iterator[None]:
+    """Fails the test when one of the explainers of a failure raised: a user only sees plainer words then."""
+    logger, kept = logging.getLogger("explainer.analysis"), _Kept()
+    logger.addHandler(kept)
+    logger.setLevel(logging.DEBUG)
+    yield
+    logger.removeHandler(kept)
+    assert kept.said == []
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ changes between releases.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -25,6 +26,8 @@ from explainer.analysis.explaining import (
 from explainer.analysis.explaining.scene import Scene, Told, handed_leaves
 from explainer.errors import LimitError
 from explainer.report import Blame, Failure, Mismatch
+
+_log = logging.getLogger(__name__)
 
 
 def describe(scene: Scene) -> Failure:
@@ -51,7 +54,8 @@ def _attempt(explain: Callable[[Scene], Told | None], scene: Scene) -> Told | No
     """Asks one explainer; it reads values of the user's, whose classes may raise anything."""
     try:
         return explain(scene)
-    except Exception:  # noqa: BLE001  (the user's error counts, and JAX's own words are left)
+    except Exception:  # noqa: BLE001  (the user's error counts: the next explainer may know it)
+        _log.debug("%s failed to explain %r", explain.__qualname__, scene.error, exc_info=True)
         return None
 
 
