@@ -109,6 +109,11 @@ FACTS = (
         [{"keys": 0, "X": 0}],
     ),
     Fact("dropout-shared-key", {"out": [[2, 0, 0, 0, 2]] * 4}, [{"key": None, "X": 0}]),
+    Fact(
+        "mistake-same-noise",
+        {"out": [[1.62264, 2.02526, -0.43359, -0.07862]] * 3},  # normal(key(0), (4,)), thrice
+        [{"key": None, "X": 0}],
+    ),
     Fact("rnn-scan", {"out": (4, 6, 3)}, [{"xs": 0, "params['u']": None, "params['w']": None}]),
     Fact("cond-mapped", {"out": [2, -1, 3]}, [{"flags": 0, "x": 0}]),
     Fact("cond-shared", {"out": [2, 1, 3]}, [{"flag": None, "x": 0}]),
