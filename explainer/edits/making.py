@@ -55,7 +55,27 @@ def stated(request: Request, levels: int) -> tuple[Span, ...]:
         parsed = Text(text)
     except SyntaxError:
         return ()
-    node = _value_of(parsed, name)
+    return _chain(parsed, _value_of(parsed, name), source, levels)
+
+
+def called(text: str, call: Span, levels: int) -> tuple[Span, ...]:
+    """Returns the makings of the function that a call calls, outermost first; () where they are not found.
+
+    jax.vmap(f)(x), g = jax.jit(jax.vmap(f)); g(x)
+    """
+    try:
+        parsed = Text(text)
+    except SyntaxError:
+        return ()
+    node = next((n for n in reversed(parsed.path(call)) if isinstance(n, ast.Call)), None)
+    function = None if node is None else node.func
+    if isinstance(function, ast.Name):
+        function = _value_of(parsed, function.id)
+    return _chain(parsed, function, call.source, levels)
+
+
+def _chain(parsed: Text, node: ast.expr | None, source: str, levels: int) -> tuple[Span, ...]:
+    """Returns the makings that stand in each other: vmap(vmap(f)), jit(vmap(f))."""
     found: list[Span] = []
     while isinstance(node, ast.Call) and len(found) < levels:
         if _makes(node):

@@ -232,10 +232,6 @@ CASES = (
         finding="slowest_example",
         says=("print|effect", "while|loop"),
         mended=(edited(EFFECT_IN_WHILE, ("jax.vmap(countdown)(", "jax.lax.map(countdown, ")),),
-        unmet=(
-            ("explanation", "the wasted iterations are told, not that their prints and callbacks run"),
-            ("fix", "lax.map in place of vmap is told, not offered as an edit"),
-        ),
     ),
     Case(
         "python-if",

@@ -120,7 +120,6 @@ CASES = (
         finding="pmap_out_axes_none",
         says=("None", "device"),
         mended=(edited(PMAP, (", out_axes=None", "")),),
-        unmet=(("fix", "the finding says what to do, but offers no edit of a pmap call"),),
     ),
     Case(
         "out-axes-out-of-range",

@@ -160,6 +160,5 @@ CASES = (
         says=(r"\bkeys\b", "axis"),
         blames=("keys",),
         mended=(releveled(OLD_KEYS_AXIS, "0"),),
-        unmet=(("fix", "the finding says which axis to map, but offers no edit"),),
     ),
 )

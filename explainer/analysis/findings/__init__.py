@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from explainer.analysis import printed
+from explainer.analysis import printed, surroundings
 from explainer.analysis.findings import (
     branches,
     broadcasts,
@@ -31,7 +31,7 @@ from explainer.analysis.findings.scope import Scope, scope
 from explainer.analysis.run import Run, RunLimits
 from explainer.errors import message
 from explainer.report import Finding, Report
-from explainer.spec import Request
+from explainer.spec import Request, Stage
 
 SECONDS = 1.5  # no further finder is begun after this
 MOST_EQUATIONS = 3000
@@ -58,6 +58,9 @@ FINDERS: tuple[Finder, ...] = (
     sizes.ambiguous,
 )
 """Those that only read come first, those that run something last."""
+NO_TIME = 0.0  # an end that is over: nothing is tried
+_READING: tuple[Finder, ...] = (keys.all_of_them, broadcasts.unmended, nonfinite.made, devices.lost)
+"""Those that an edited request is read by: its fix must leave nothing of them."""
 
 
 def of(run: Run, seconds: float = SECONDS) -> tuple[Finding, ...]:
@@ -116,16 +119,20 @@ def _gravity(finding: Finding) -> tuple[int, int]:
     return severities.index(finding.severity), confidences.index(finding.confidence)
 
 
-def explained(request: Request, end: float) -> Report | None:
-    """Returns the report of an edited request, traced only, with what reading it finds; None: no time."""
-    from explainer.analysis import pipeline, stages
+def explained(request: Request, end: float, until: Stage = "batch") -> Report | None:
+    """Returns the report of an edited request, with what reading it finds; None: no time.
+
+    It is traced only, or run and checked, where `until` is "check".
+    """
+    from explainer.analysis import pipeline, scripts, stages
 
     if time.perf_counter() > end:
         return None
-    run = Run(request, stages.NEST, lambda report: None, RunLimits())
-    report = pipeline.through(run, "batch")
-    if report.failure is None:
-        looked = scope(run, end)
-        found = () if looked is None else (*keys.shared(looked), *broadcasts.unmended(looked))
-        run.add(findings=found)
+    plan = scripts.SCRIPT if request.is_script else stages.NEST
+    run = Run(request, plan, lambda report: None, RunLimits())
+    with surroundings.restored():
+        report = pipeline.through(run, until)
+    looked = scope(run, NO_TIME) if report.failure is None else None
+    if looked is not None:
+        run.add(findings=tuple(each for finder in _READING for each in finder(looked)))
     return run.report

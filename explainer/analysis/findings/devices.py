@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from explainer.analysis.findings import rewrites
 from explainer.analysis.findings.scope import Scope, blame
 from explainer.analysis.findings.words import counted
-from explainer.report import Finding
+from explainer.edits import called
+from explainer.report import Finding, Fix, Level
 
 
 def lost(scope: Scope) -> Iterator[Finding]:
@@ -38,4 +40,15 @@ def lost(scope: Scope) -> Iterator[Finding]:
                 ),
                 blame=blame([path], [level], [level.span]),
                 confidence="certain",
+                fixes=tuple(_stacked(scope, level)),
             )
+
+
+def _stacked(scope: Scope, level: Level) -> Iterator[Fix]:
+    if level.span is None or level.span.source != "code" or any(leaf.axis == 0 for leaf in level.outputs):
+        return
+    text = called.stacked(scope.report.request.code, level.span)
+    said = "Stack the results of all devices: out_axes=0"
+    yield from rewrites.in_code(
+        scope, text, said, "the script runs, and no result is lost", "pmap_out_axes_none"
+    )

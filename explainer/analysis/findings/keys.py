@@ -17,8 +17,9 @@ import numpy as np
 
 from explainer.analysis import values
 from explainer.analysis.findings import rewrites
-from explainer.analysis.findings.scope import Scope, blame
+from explainer.analysis.findings.scope import Input, Scope, blame
 from explainer.analysis.findings.words import counted, joined, listed, shown
+from explainer.edits import called
 from explainer.report import Equation, Finding, Fix, Level
 
 _DRAWS = ("random_bits", "random_gamma", "threefry2x32", "rng_bit_generator", "rng_uniform")
@@ -181,7 +182,7 @@ def _idle(scope: Scope, level: Level) -> str:
     return ""
 
 
-def _keys(scope: Scope, bits: Equation) -> list[Any]:
+def _keys(scope: Scope, bits: Equation) -> list[Input]:
     """Returns the inputs that the key of a draw is made of."""
     key = _operands(scope, bits)[:1]
     made_of = scope.sources_of(key)
@@ -203,8 +204,11 @@ def _operands(scope: Scope, equation: Equation) -> list[int]:
     return [] if node is None else list(dict.fromkeys(scope.before[node]))
 
 
-def _split(scope: Scope, draw: _Draw, keys: list[Any]) -> Iterator[Fix]:
+def _split(scope: Scope, draw: _Draw, keys: list[Input]) -> Iterator[Fix]:
     """Tries to split the key that an argument holds, one for each example."""
+    if scope.report.request.is_script:
+        yield from _split_in_code(scope, draw, keys)
+        return
     positions = [each.position for each in keys if each.position is not None]
     if len(positions) != 1 or any(level.captured for level in draw.shared) or scope.late:
         return
@@ -224,6 +228,27 @@ def _split(scope: Scope, draw: _Draw, keys: list[Any]) -> Iterator[Fix]:
         f"each of the {counted(int(np.prod(sizes)), 'example')} draws numbers of its own",
         lambda report: not any(each.kind == "shared_key" for each in report.findings),
     )  # fmt: skip
+
+
+def _split_in_code(scope: Scope, draw: _Draw, keys: list[Input]) -> Iterator[Fix]:
+    """Tries to split the key of a script's call; one that the function closes over becomes an argument."""
+    level, code = draw.shared[0], scope.report.request.code
+    if len(keys) != 1 or len(draw.shared) != 1 or level.span is None or level.span.source != "code":
+        return
+    name, count = keys[0].path, level.axis_size or 0
+    if not name.isidentifier():
+        return
+    handed = [leaf.path for leaf in level.inputs]
+    if name not in handed:
+        text = called.with_key(code, level.span, level.function, name, count)
+        said = f"Hand {name} over as an argument of {level.function}, split"
+    else:
+        text = called.keyed(
+            code, level.span, handed.index(name), tuple(leaf.axis for leaf in level.inputs), count
+        )
+        said = f"Split {name}, and map axis 0 of the result"
+    proof = f"the script runs, and each of the {counted(count, 'example')} draws numbers of its own"
+    yield from rewrites.in_code(scope, text, said, proof, "shared_key")
 
 
 def reused(scope: Scope) -> Iterator[Finding]:
@@ -343,7 +368,18 @@ def halved(scope: Scope) -> Iterator[Finding]:
                     ),
                     blame=blame([each.path], [level]),
                     confidence="likely",
+                    fixes=tuple(_by_rows(scope, level, each, last - 1)),
                 )
+
+
+def _by_rows(scope: Scope, level: Level, each: Input, axis: int) -> Iterator[Fix]:
+    edited = rewrites.in_axes(scope.report.request, level, {each.position or 0: axis})
+    yield from rewrites.proven(
+        scope, edited, f"Map axis {axis} of {each.path}: a key for each example",
+        f"in_axes of level {level.id}",
+        "each example is handed a whole key",
+        lambda report: not any(found.kind == "key_axis" for found in report.findings),
+    )  # fmt: skip
 
 
 def _wrapped(scope: Scope, node: int) -> bool:

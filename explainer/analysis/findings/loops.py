@@ -16,12 +16,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from explainer.analysis import running
+from explainer.analysis.findings import rewrites
 from explainer.analysis.findings.scope import Scope, blame
 from explainer.analysis.findings.words import counted, joined
 from explainer.analysis.internals import ClosedJaxpr, Instrumented
 from explainer.analysis.recording import Kept, compiled
 from explainer.analysis.replaying import Replay, Spot
-from explainer.report import Equation, Finding, Level
+from explainer.edits import called
+from explainer.report import Equation, Finding, Fix, Level
 
 _LEAST_WASTE = 0.1
 
@@ -96,7 +98,7 @@ def _programs(scope: Scope) -> Iterator[tuple[Instrumented, ClosedJaxpr, list[An
 
 
 def _told(scope: Scope, test: Equation, loop: Equation, counts: np.ndarray) -> Iterator[Finding]:
-    most, least = int(counts.max(initial=0)), int(counts.min(initial=0))
+    most, least = int(counts.max(initial=0)), int(counts.min()) if counts.size else 0
     waste = 1 - float(counts.sum()) / (most * counts.size) if most and counts.size else 0.0
     if waste < _LEAST_WASTE or counts.shape != test.outputs[0].batched_shape:
         return
@@ -109,10 +111,49 @@ def _told(scope: Scope, test: Equation, loop: Equation, counts: np.ndarray) -> I
             f"{joined([level.name for level in levels])}, until the slowest is done "
             f"({_at(test, levels, counts)}); the quickest needs {least:,}, the median is "
             f"{int(np.median(counts)):,}. {waste:.0%} of the iterations are thrown away. Sort the examples "
-            "into batches of like length, or map by lax.map, where each stops by itself."
+            f"into batches of like length, or map by lax.map, where each stops by itself."
+            f"{_goes_on(scope, loop)}"
         ),
-        blame=blame((), levels, [loop.span]),
+        blame=blame((), levels, [loop.span, *(each.span for each in _effects(scope, loop))]),
         confidence="certain",
+        fixes=tuple(_one_by_one(scope, loop, levels)),
+    )
+
+
+def _effects(scope: Scope, loop: Equation) -> list[Equation]:
+    """Lists what prints or calls back in a loop."""
+    inside, found = {loop.id}, []
+    for each in scope.report.equations[loop.id + 1 :]:
+        if each.parent in inside:
+            inside.add(each.id)
+            found += [each] if each.span is not None and scope.eqn(each).effects else []
+    held = {each.parent for each in found}
+    return [each for each in found if each.id not in held]
+
+
+def _goes_on(scope: Scope, loop: Equation) -> str:
+    """Says that what acts in a loop acts for the examples that are done, too."""
+    texts = list(dict.fromkeys(scope.expression(each) for each in _effects(scope, loop)))
+    if not texts:
+        return ""
+    acts = "acts" if len(texts) == 1 else "act"
+    return (
+        f" {joined(texts[:2])} in the loop {acts} in every iteration for all examples, also for those that "
+        "are done: jax.vmap drops their results, not the effect."
+    )
+
+
+def _one_by_one(scope: Scope, loop: Equation, levels: list[Level]) -> Iterator[Fix]:
+    """Maps by lax.map where a loop has an effect, which goes on for examples that are done."""
+    if len(levels) != 1 or not scope.report.request.is_script or not _effects(scope, loop):
+        return
+    level = levels[0]
+    if level.span is None or level.span.source != "code" or any(leaf.axis for leaf in level.outputs):
+        return
+    text = called.looped(scope.report.request.code, level.span)
+    proof = "the script runs; lax.map takes one example at a time"
+    yield from rewrites.in_code(
+        scope, text, "Map by jax.lax.map: each example's loop ends by itself", proof, ""
     )
 
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from explainer.analysis.findings import rewrites
 from explainer.analysis.findings.scope import Scope, blame
+from explainer.edits import called
 from explainer.intermediates import Bad
-from explainer.report import Equation, Finding
+from explainer.report import Equation, Finding, Fix, Span
 
 _CURES = {
     "sqrt": "the slope of a square root at 0 is infinite",
@@ -42,7 +44,17 @@ def made(scope: Scope) -> Iterator[Finding]:
         explanation=_said(scope, nan, equation, earlier),
         blame=blame((), levels, [(earlier or equation).span, equation.span]),
         confidence="certain",
+        fixes=tuple(_safe(scope, gradient, (earlier or equation).span)),
     )
+
+
+def _safe(scope: Scope, gradient: bool, span: Span | None) -> Iterator[Fix]:
+    """Tries a second jnp.where inside the first: the side that is not chosen gets a safe input."""
+    if not gradient or span is None or span.source != "code":
+        return
+    text = called.doubled_where(scope.report.request.code, span)
+    said, proof = "Choose a safe input, too, by a second jnp.where inside", "run: no result is nan"
+    yield from rewrites.in_code(scope, text, said, proof, "nan_gradient", "check")
 
 
 def _said(scope: Scope, nan: Bad, equation: Equation, earlier: Equation | None) -> str:

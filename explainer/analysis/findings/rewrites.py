@@ -1,19 +1,24 @@
 """Rewrites: a request with one text changed, tried before it is offered.
 
-Request ──▶ argument, in_axis, out_axis ──▶ Request ──▶ proven ──▶ Fix
+Request ──▶ argument, in_axes, out_axes ──▶ Request ──▶ proven, in_code ──▶ Fix
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from explainer.analysis.findings.scope import Scope
 from explainer.axes import write_in_axes, write_out_axes
+from explainer.edits.imports import with_imports
+from explainer.edits.text import changed_lines
 from explainer.errors import SpecError
 from explainer.report import Fix, Leaf, Level, Report, Span
 from explainer.source import parse_spec
-from explainer.spec import Request
+from explainer.spec import Request, Stage
+
+_AGAIN = 0.5  # of the time that the run took, the part that a run of an edited one is expected to take
 
 
 def argument(
@@ -74,6 +79,27 @@ def proven(
         return
     before, after = _texts(scope.report.request, place), _texts(edited, place)
     yield Fix(edited, summary, _outputs(report), place, before, after, f"traced: {proof}")
+
+
+def in_code(
+    scope: Scope, text: str | None, summary: str, proof: str, kind: str, until: Stage = "batch"
+) -> Iterator[Fix]:
+    """Gives a fix that edits the code, where it then runs and has no finding of this kind; else nothing.
+
+    A script that took long is not run again.
+    """
+    from explainer.analysis import findings
+
+    request = scope.report.request
+    took = sum(stage.seconds for stage in scope.report.stages)
+    if text is None or text == request.code or scope.end - time.perf_counter() < took * _AGAIN:
+        return
+    edited = replace(request, code=with_imports(request.code, text))
+    report = findings.explained(edited, scope.end, until)
+    if report is None or report.failure is not None or any(each.kind == kind for each in report.findings):
+        return
+    before, after = changed_lines(request.code, edited.code)
+    yield Fix(edited, summary, _outputs(report), "code", before, after, proof)
 
 
 def _texts(request: Request, place: str) -> str:
