@@ -161,7 +161,12 @@ def _batch(run: Run) -> str:
 def _merged(observed: tuple[Level, ...], followed: tuple[Level, ...]) -> tuple[Level, ...]:
     """Takes each level as it was followed, the first ones, and counts its calls as they were observed."""
     counted = [
-        replace(level, count=observed[level.id].count, note=level.note or observed[level.id].note)
+        replace(
+            level,
+            count=observed[level.id].count,
+            note=level.note or observed[level.id].note,
+            enters=level.enters or observed[level.id].enters,  # a call that failed is not followed
+        )
         for level in followed
     ]
     return (*counted, *observed[len(counted) :])

@@ -168,7 +168,8 @@ def _given(picked: Level, chain: Sequence[Level]) -> list[_Array]:
     if _followed(picked):
         found = [_entering(n, value, picked, chain) for n, value in enumerate(picked.enters)]
     else:
-        found = [_alone(leaf, picked) for leaf in picked.inputs]
+        known = _values_of(picked)
+        found = [_alone(leaf, picked, known.get(leaf.path)) for leaf in picked.inputs]
     taken: dict[str, int] = {}
     named = []
     for array in found:
@@ -195,7 +196,12 @@ def _entering(number: int, value: Crossing, picked: Level, chain: Sequence[Level
     )
 
 
-def _alone(leaf: MappedLeaf, level: Level) -> _Array:
+def _values_of(level: Level) -> dict[str, Leaf]:
+    """Returns the arrays that a call was handed, by path, where they are known."""
+    return {each.path: each.value for each in level.enters if each.value is not None}
+
+
+def _alone(leaf: MappedLeaf, level: Level, value: Leaf | None = None) -> _Array:
     """Returns an array of a call as the call sees it; what it cuts into pieces as the pieces side by side."""
     layout = AxisOrder.of(leaf.shape, [leaf.index])
     axis = leaf.axis
@@ -203,7 +209,9 @@ def _alone(leaf: MappedLeaf, level: Level) -> _Array:
         count = level.axis_size or 1
         piece = [size // count if n == leaf.index else size for n, size in enumerate(leaf.shape)]
         layout, axis = AxisOrder.of((count, *piece), [0]), 0
-    return _Array(_group(leaf.path), Leaf(leaf.path, leaf.dtype, layout.shape(0)), layout, {0: axis})
+    if value is None or value.shape != layout.shape(0):
+        value = Leaf(leaf.path, leaf.dtype, layout.shape(0))
+    return _Array(_group(leaf.path), value, layout, {0: axis})
 
 
 def _told_apart(array: _Array, times: int) -> _Array:

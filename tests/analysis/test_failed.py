@@ -15,6 +15,7 @@ from explainer.analysis.explaining import failures
 from explainer.analysis.failing import failed
 from explainer.analysis.spans import Sources
 from explainer.report import Span
+from explainer.views.focus import focus
 
 DIST = (
     "def dist(x, y):\n    return jnp.sqrt(jnp.sum((x - y) ** 2))\nX, Y = jnp.ones((3, 2)), jnp.ones((4, 2))\n"
@@ -384,3 +385,22 @@ def test_trouble_of_ours_leaves_the_error_told_in_its_own_words(monkeypatch):
         "the call that failed could not be taken apart: RuntimeError: ours",
         "the error could not be explained: RuntimeError: ours",
     )
+
+
+@pytest.mark.parametrize(
+    ("call", "seen"),
+    [
+        ("jax.vmap(dist)(X, Y)", {"X": ((3, 2), 0), "Y": ((4, 2), 1)}),
+        ("jax.vmap(jax.vmap(dist), (0, None))(X, Y)", {"X": ((3, 2), 0), "Y": ((4, 2), 1)}),
+        ("jax.vmap(dist, (0, 2))(X, Y)", {"X": ((3, 2), 0), "Y": ((4, 2), 1)}),
+        ("jax.jit(jax.vmap(dist))(X, Y)", {"X": ((3, 2), None), "Y": ((4, 2), None)}),
+    ],
+)
+def test_the_picture_of_a_failed_call_has_the_values_that_it_was_handed(call: str, seen: dict[str, object]):
+    code = (
+        f"{DIST.splitlines(keepends=True)[0]}    return x - y\nX, Y = jnp.zeros((3, 2)), jnp.ones((4, 2))\n"
+    )
+    report = explainer.explain(Request(code=f"{code}{call}"), until="check")
+    shown = focus(report, report.levels[-1].id)
+    leaves = [leaf for argument in shown.arguments for leaf in argument.leaves]
+    assert {leaf.path: (leaf.shape, leaf.min) for leaf in leaves} == seen

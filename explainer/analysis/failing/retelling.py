@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from explainer.analysis import axes, batching, internals
 from explainer.analysis.explaining import failures
-from explainer.analysis.failing import naming
+from explainer.analysis.failing import naming, valued
 from explainer.analysis.failing.failed import FailedCall
 from explainer.analysis.parsing import Program
 from explainer.analysis.spans import Sources
@@ -38,7 +38,13 @@ def levels(call: FailedCall, found: Sequence[Level]) -> tuple[tuple[Level, ...],
     for level in _as_captured(own, call.program, call.span):
         parent = _put(every, replace(level, parent=parent, outputs=(), note=note))
         ids.append(parent)
-    return tuple(every), tuple(ids)
+    return _with_values(every, call, ids), tuple(ids)
+
+
+def _with_values(every: Sequence[Level], call: FailedCall, ids: Sequence[int]) -> tuple[Level, ...]:
+    """Adds what enters the levels of the call, where it was handed arrays and not values under way."""
+    entered = dict(zip(ids, valued.enters(call, ids, len(every)), strict=False))
+    return tuple(replace(level, enters=entered.get(level.id, level.enters)) for level in every)
 
 
 def _as_captured(own: Sequence[Level], program: Program, span: Span | None) -> list[Level]:
