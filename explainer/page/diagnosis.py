@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from explainer.figures.ruler import ruler
 from explainer.report import Blame, Finding, Fix, Reading, Report
+from explainer.spec import Request
 from explainer.views import carets, diagnosis_text, fix_text
 from explainer.views.fix_text import Line
 from explainer.views.markup import Html, escape, join, prose, tag
@@ -77,16 +78,18 @@ def _finding(finding: Finding, report: Report) -> Html:
 
 def _cards(shown: Sequence[Fix], report: Report) -> Html:
     names = diagnosis_text.level_names(report)
-    return tag("ol", join(_card(fix, names) for fix in shown), "pg-fixes") if shown else Html("")
+    return (
+        tag("ol", join(_card(fix, report.request, names) for fix in shown), "pg-fixes") if shown else Html("")
+    )
 
 
-def _card(fix: Fix, names: Sequence[str]) -> Html:
+def _card(fix: Fix, request: Request, names: Sequence[str]) -> Html:
     parts = [tag("p", tag("b", prose(fix.summary)))]
-    if edit := fix_text.diff(fix):
-        place = fix_text.place_text(fix, names)
-        parts += [tag("p", escape(place), "pg-note")] if place else []
-        lines = join(tag("div", join(_line(line)), _SIGNS[line.sign]) for line in edit)
-        parts.append(tag("div", lines, "pg-diff pg-scroll", tabindex="0"))
+    for place, each in ((fix_text.place_text(fix, names), fix), *fix_text.also_changed(fix, request, names)):
+        if edit := fix_text.diff(each):
+            parts += [tag("p", escape(place), "pg-note")] if place else []
+            lines = join(tag("div", join(_line(line)), _SIGNS[line.sign]) for line in edit)
+            parts.append(tag("div", lines, "pg-diff pg-scroll", tabindex="0"))
     if proven := fix_text.proven_text(fix):
         parts.append(tag("p", escape(proven), "pg-note"))
     return tag("li", join(parts))

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 import streamlit as st
 
 from explainer.report import Fix, Report
+from explainer.spec import Request
 from explainer.ui import markup, session
 from explainer.ui.markup import Html, escape, tag
 from explainer.views import diagnosis_text, fix_text
@@ -25,7 +26,7 @@ def cards(fixes: Sequence[Fix], report: Report, name: str) -> None:
         for number, fix in enumerate(fixes, 1):
             with st.container(key=f"fix-{name}-{number}", gap="xxsmall"):
                 _head(number, fix, name, alone=len(fixes) == 1)
-                _body(fix, names)
+                _body(fix, report.request, names)
 
 
 def _head(number: int, fix: Fix, name: str, *, alone: bool) -> None:
@@ -44,19 +45,24 @@ def _head(number: int, fix: Fix, name: str, *, alone: bool) -> None:
         )
 
 
-def _body(fix: Fix, names: Sequence[str]) -> None:
-    parts: list[Html] = []
-    edit = fix_text.diff(fix)
-    if edit:
-        place = fix_text.place_text(fix, names)
-        parts += [tag("div", escape(place), "pg-place")] if place else []
-        lines = markup.join(tag("div", markup.join(_line(line)), _SIGNS[line.sign]) for line in edit)
-        parts.append(tag("div", lines, "pg-edit", role="group", aria_label="Before and after"))
+def _body(fix: Fix, request: Request, names: Sequence[str]) -> None:
+    parts = [_edit(fix_text.place_text(fix, names), fix)]
+    parts += [_edit(place, edit) for place, edit in fix_text.also_changed(fix, request, names)]
     gives = tag("code", escape(fix_text.outputs_text(fix))) if fix.outputs else Html("")
     given = tag("span", "gives " + gives) if gives else Html("")
     proof = tag("span", "✓ " + escape(fix.proof), "pg-good") if fix.proof else Html("")
     parts.append(tag("div", given + proof, "pg-proven"))
     markup.show(markup.join(parts))
+
+
+def _edit(place: str, fix: Fix) -> Html:
+    """Returns the text before and after, under the name of the field that it stands in."""
+    edit = fix_text.diff(fix)
+    if not edit:
+        return Html("")
+    lines = markup.join(tag("div", markup.join(_line(line)), _SIGNS[line.sign]) for line in edit)
+    shown = tag("div", lines, "pg-edit", role="group", aria_label="Before and after")
+    return markup.join((tag("div", escape(place), "pg-place"), shown)) if place else shown
 
 
 def _line(line: Line) -> Iterator[Html]:

@@ -53,7 +53,7 @@ def failed(report: Report) -> list[str]:
 
 def fixes(report: Report) -> list[str]:
     """Returns the proven fixes, numbered, each with its edit and its proof."""
-    return _numbered(report.fixes, level_names(report))
+    return _numbered(report.fixes, report)
 
 
 def found(report: Report) -> list[str]:
@@ -72,7 +72,7 @@ def wanted(report: Report) -> list[str]:
     lines = [f"You asked for {asked.text}."]
     if asked.why_not:
         lines += _prose(asked.why_not)
-    return [*lines, *_numbered(asked.solutions, level_names(report))]
+    return [*lines, *_numbered(asked.solutions, report)]
 
 
 def read_aloud(report: Report) -> list[str]:
@@ -92,22 +92,27 @@ def level_names(report: Report) -> tuple[str, ...]:
 
 def _finding(finding: Finding, report: Report) -> list[str]:
     inner = [*_prose(finding.explanation), *_carets(finding.blame, report.request)]
-    inner += _numbered(finding.fixes, level_names(report))
+    inner += _numbered(finding.fixes, report)
     return [fix_text.headline(finding), *_indented(inner)]
 
 
-def _numbered(fixes: Sequence[Fix], names: Sequence[str]) -> list[str]:
-    return [line for number, fix in enumerate(fixes, 1) for line in _fix(number, fix, names)]
+def _numbered(fixes: Sequence[Fix], report: Report) -> list[str]:
+    return [line for number, fix in enumerate(fixes, 1) for line in _fix(number, fix, report)]
 
 
-def _fix(number: int, fix: Fix, names: Sequence[str]) -> list[str]:
-    place = fix_text.place_text(fix, names)
-    edit = fix_text.told_diff(fix)
+def _fix(number: int, fix: Fix, report: Report) -> list[str]:
+    names = level_names(report)
+    inner = _edit(fix_text.place_text(fix, names), fix)
+    for place, also in fix_text.also_changed(fix, report.request, names):
+        inner += _edit(place, also)
     proven = fix_text.proven_text(fix)
-    inner = [f"{place}:"] if place and edit else []
-    inner += [f"  {line}" for line in edit]
     inner += [proven] if proven else []
     return [f"{number}. {' '.join(fix.summary.split())}", *_indented(inner, 3)]
+
+
+def _edit(place: str, fix: Fix) -> list[str]:
+    edit = fix_text.told_diff(fix)
+    return [*([f"{place}:"] if place and edit else []), *(f"  {line}" for line in edit)]
 
 
 def _reading(reading: Reading) -> list[str]:

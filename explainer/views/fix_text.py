@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from explainer.report import Finding, Fix, Leaf
 from explainer.source import short_dtype
+from explainer.spec import Request
 
 MOST_OUTPUTS = 6
 CONTEXT = 1  # lines that stay, round those that change
@@ -23,6 +24,7 @@ _SURE = {
     "likely": "likely, but it may be meant",
     "possible": "possible: look whether it is meant",
 }
+_ONE_FIELD = ("argument ", "in_axes of ", "out_axes of ")
 _NO_PLACE = ("", "code", "levels")  # their lines speak for themselves
 
 Sign = Literal[" ", "-", "+", "…"]
@@ -74,6 +76,27 @@ def place_text(fix: Fix, names: Sequence[str] = ()) -> str:
         known = names[int(number)] if int(number) < len(names) else "ijklmnopqrstuvwxyz"[int(number) % 18]
         return f"{field} of vmap {known}"
     return "" if fix.place in _NO_PLACE else fix.place
+
+
+def also_changed(fix: Fix, request: Request, names: Sequence[str] = ()) -> tuple[tuple[str, Fix], ...]:
+    """Returns the other fields of a stated request that an edit of one of them changes, and how.
+
+    argument key is split and in_axes then maps it  ->  ("in_axes of vmap i", (None, 0) -> (0, 0))
+    """
+    if not fix.place.startswith(_ONE_FIELD) or len(fix.request.levels) != len(request.levels):
+        return ()
+    before, after = _fields(request), _fields(fix.request)
+    others = (place for place in after if place != fix.place and after[place] != before.get(place, ""))
+    edits = (replace(fix, place=place, before=before.get(place, ""), after=after[place]) for place in others)
+    return tuple((place_text(edit, names), edit) for edit in edits)
+
+
+def _fields(request: Request) -> dict[str, str]:
+    """Returns the texts of arguments and axes by their places."""
+    arguments = {f"argument {each.name}": each.value for each in request.arguments}
+    inputs = {f"in_axes of level {n}": level.in_axes for n, level in enumerate(request.levels)}
+    outputs = {f"out_axes of level {n}": level.out_axes for n, level in enumerate(request.levels)}
+    return {**arguments, **inputs, **outputs}
 
 
 def outputs_text(fix: Fix) -> str:

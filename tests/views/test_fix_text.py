@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from explainer.report import Finding, Fix, Leaf
-from explainer.spec import Request
+from explainer.spec import Argument, Request, Vmap
 from explainer.views import fix_text
 
 
@@ -84,3 +84,14 @@ def test_the_gravest_and_surest_finding_comes_first():
 def test_a_finding_is_headed_by_its_kind_in_words():
     finding = Finding("shared_key", "warning", "…")
     assert fix_text.headline(finding) == "Warning: shared key (likely, but it may be meant)"
+
+
+def test_an_edit_of_one_field_tells_of_the_others_that_change_with_it():
+    before = Request("", "f", (Argument("key", "key(0)"), Argument("X", "f32[3]")), (Vmap("(None, 0)"),))
+    after = Request("", "f", (Argument("key", "split(key(0), 3)"), before.arguments[1]), (Vmap("(0, 0)"),))
+    split = Fix(after, "Split key", (), "argument key", "key(0)", "split(key(0), 3)")
+    ((place, edit),) = fix_text.also_changed(split, before, ("i",))
+    assert (place, fix_text.told_diff(edit)) == ("in_axes of vmap i", ["- (None, 0)", "+ (0, 0)"])
+    assert fix_text.also_changed(split, after) == ()
+    whole = Fix(after, "Map both", (), "levels", "f", "vmap(f)")
+    assert fix_text.also_changed(whole, before) == ()
