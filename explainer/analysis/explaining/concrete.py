@@ -56,7 +56,15 @@ def _mismatch(culprits: list[Operand], mapped: tuple[Handed, ...]) -> Mismatch |
     for one in culprits:
         full, taken = (one.leaves[0].full, one.leaves[0].taken) if one.whole else ((), ())
         lanes.append(
-            Lane(one.text, one.dtype, one.shape, full=full, taken=taken, span=one.span, note="traced")
+            Lane(
+                one.text,
+                one.dtype,
+                one.shape,
+                full=full,
+                taken=taken,
+                span=one.span,
+                note="traced: no value yet",
+            )
         )
     shown = {leaf.path for one in culprits if one.whole for leaf in one.leaves}
     rest = (leaf.lane() for leaf in mapped if leaf.path not in shown)
