@@ -41,6 +41,12 @@ class _Plan:
     axes: tuple[Axes, ...]
     whats: tuple[str, ...] = ()
     cost: float = 0.0
+    guessed: bool = False  # an entry that was missing is made up
+
+    @property
+    def edits(self) -> int:
+        """Returns how many things it changes; an entry made up counts with what it is changed to."""
+        return max(1, len(self.whats) - self.guessed)
 
 
 def in_axes(s: Situation) -> list[Candidate]:
@@ -101,7 +107,8 @@ def _bases(s: Situation) -> Iterator[_Plan]:
     """Yields what the levels may mean as they stand."""
     for chosen in itertools.islice(itertools.product(*(meanings(s, k) for k in range(len(s.levels)))), 64):
         whats = tuple(f"{m.what}{s.inside(k)}" for k, m in enumerate(chosen) if m.what)
-        yield _Plan(tuple(m.axes for m in chosen), whats, _cost(chosen))
+        guessed = any(m.guessed for m in chosen)
+        yield _Plan(tuple(m.axes for m in chosen), whats, _cost(chosen), guessed)
 
 
 def _cost(chosen: Iterable[Meaning]) -> float:
@@ -117,18 +124,26 @@ def _apply(s: Situation, plan: _Plan, change: _Change) -> _Plan:
     level = plan.axes[change.level]
     edited = tuple(change.axis if n in change.leaves else axis for n, axis in enumerate(level))
     axes = (*plan.axes[: change.level], edited, *plan.axes[change.level + 1 :])
-    return _Plan(axes, (*plan.whats, _what(s, change)), plan.cost + change.cost)
+    return replace(plan, axes=axes, whats=(*plan.whats, _what(s, change)), cost=plan.cost + change.cost)
 
 
 def _what(s: Situation, change: _Change) -> str:
     """Says a change in the user's names: "Map axis 1 of X", "Share w among all examples"."""
-    paths = [s.values[n].path for n in change.leaves]
-    own = s.values[change.leaves[0]].argument
-    name = own if set(change.leaves) == {*s.of(own)} & {*s.arrays} else ", ".join(paths)
+    name = _named(s, change.leaves)
     if change.axis is None:
         drawn = " (all draw the same numbers)" if any(s.values[n].is_key for n in change.leaves) else ""
         return f"Share {name} among all examples{drawn}{s.inside(change.level)}"
     return f"Map axis {change.axis} of {name}{s.inside(change.level)}"
+
+
+def _named(s: Situation, leaves: Sequence[int]) -> str:
+    """Names leaves, those of whole arguments by them: "params, x", "state['t']"."""
+    names: list[str] = []
+    for own in dict.fromkeys(s.values[n].argument for n in leaves):
+        mine = [n for n in leaves if s.values[n].argument == own]
+        whole = {*mine} == {*s.of(own)} & {*s.arrays}
+        names += [own] if whole else [s.values[n].path for n in mine]
+    return ", ".join(names)
 
 
 def _changes(s: Situation, base: _Plan) -> list[_Change]:
@@ -137,7 +152,7 @@ def _changes(s: Situation, base: _Plan) -> list[_Change]:
     for k in range(len(s.levels)):
         shapes = _handed(s, base, k)
         meant = _meant_sizes(s, base.axes[k], shapes, s.levels[k].axis_size)
-        for leaves, extra in itertools.islice(_groups(s), MOST_GROUPS):
+        for leaves, extra in itertools.islice(_groups(s, base.axes[k], shapes), MOST_GROUPS):
             rank = max((len(shapes[n] or ()) for n in leaves), default=0)
             old = {base.axes[k][n] for n in leaves}
             for axis in (*range(rank), None):
@@ -147,8 +162,8 @@ def _changes(s: Situation, base: _Plan) -> list[_Change]:
     return sorted(found, key=lambda change: change.cost)
 
 
-def _groups(s: Situation) -> Iterator[tuple[tuple[int, ...], float]]:
-    """Yields (leaves, extra cost): whole arguments first, then parts of them."""
+def _groups(s: Situation, axes: Axes = (), shapes: Shapes = ()) -> Iterator[tuple[tuple[int, ...], float]]:
+    """Yields (leaves, extra cost): whole arguments, those of one mapped size, then parts of them."""
     parts: list[tuple[tuple[int, ...], float]] = []
     for name, tree in s.trees:
         if name in s.keywords:
@@ -157,7 +172,25 @@ def _groups(s: Situation) -> Iterator[tuple[tuple[int, ...], float]]:
         if arrays:
             yield arrays, 0.0 if not s.blamed or name in s.blamed else 0.4
         parts += [(part, 0.2 if name in s.blamed else 0.6) for part in _parts(s, tree) if part != arrays]
+    for group in _alike(s, axes, shapes):
+        yield group, 0.1
     yield from dict.fromkeys(parts)
+
+
+def _alike(s: Situation, axes: Axes, shapes: Shapes) -> Iterator[tuple[int, ...]]:
+    """Yields the leaves of several arguments, not of all, that map one size: x and y of a batch."""
+    sizes: dict[str, set[int | None]] = {}
+    for n, (axis, shape) in enumerate(zip(axes, shapes, strict=True)):
+        if shape is not None and s.values[n].argument not in s.keywords:
+            sizes.setdefault(s.values[n].argument, set()).add(_size(axis, shape))
+    of_size: dict[int, list[str]] = {}
+    for name, found in sizes.items():
+        size = next(iter(found))
+        if len(found) == 1 and size is not None:
+            of_size.setdefault(size, []).append(name)
+    for names in of_size.values():
+        if 1 < len(names) < len(sizes):
+            yield tuple(n for name in names for n in s.of(name) if n in s.arrays)
 
 
 def _parts(s: Situation, tree: Tree) -> Iterator[tuple[int, ...]]:
@@ -210,10 +243,27 @@ def _penalty(
     before = {_size(axes[n], shapes[n]) for n in leaves}
     after = {_size(axis, shapes[n]) for n in leaves}
     if len(before) == 1 and before <= {*meant}:
-        cost += 0.5 if len(meant) == 1 else 0.1 if s.values[leaves[0]].argument == s.trees[0][0] else 0.0
+        several = len({s.values[n].argument for n in leaves}) > 1  # x and y: all that has this size
+        cost += (
+            0.5
+            if len(meant) == 1 and not several
+            else 0.1
+            if s.values[leaves[0]].argument == s.trees[0][0]
+            else 0.0
+        )
     if axis is not None:
         cost += 0.05 * axis - (0.4 if after <= {*meant} else 0.0)
-    return cost
+    return cost - (0.75 if _taken_outside(s, k, leaves, axis, axes) else 0.0)
+
+
+def _taken_outside(s: Situation, k: int, leaves: tuple[int, ...], axis: Axis, axes: Axes) -> bool:
+    """Tells that an inner level would share what the level around it maps alone: one level for each."""
+    around = s.levels[k - 1].axes if k else None
+    if axis is not None or around is None:
+        return False
+    outside = {n for n, given in enumerate(around) if given is not None and n in s.arrays}
+    rest = {n for n in s.arrays if axes[n] is not None} - {*leaves}
+    return outside == {*leaves} and bool(rest)
 
 
 def _candidates(s: Situation, plans: Iterable[_Plan]) -> list[Candidate]:
@@ -253,11 +303,13 @@ def _candidate(s: Situation, texts: tuple[str, ...], plan: _Plan) -> Candidate:
     said = "; ".join(dict.fromkeys(plan.whats))
     if len(edited) == 1:
         k = edited[0]
-        return with_setting(s.request, k, "in_axes", texts[k], f"{said}: in_axes={texts[k]}", plan.cost)
+        return with_setting(
+            s.request, k, "in_axes", texts[k], f"{said}: in_axes={texts[k]}", plan.cost, plan.edits
+        )
     request = replace(
         s.request,
         levels=tuple(replace(level, in_axes=text) for level, text in zip(levels, texts, strict=True)),
     )
     before = "\n".join(f"in_axes={levels[k].in_axes}" for k in edited)
     after = "\n".join(f"in_axes={texts[k]}" for k in edited)
-    return Candidate(request, f"{said}.", "levels", before, after, plan.cost)
+    return Candidate(request, f"{said}.", "levels", before, after, plan.cost, edits=plan.edits)

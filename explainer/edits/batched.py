@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from explainer.edits.text import Edit, Patch, Text
 
 _JOINING = ("concatenate", "stack", "hstack", "vstack", "append")
+_PRODUCTS = ("dot", "matmul", "inner", "vdot")
 _INDICES = ("where", "nonzero", "flatnonzero", "argwhere", "unique")
 
 
@@ -18,10 +19,11 @@ def batched(text: Text, path: Sequence[ast.AST]) -> Iterator[Edit]:
     """Yields edits that take the batch axis out of what a path passes through, innermost first."""
     for node in reversed(path):
         match node:
+            case ast.BinOp(op=ast.MatMult(), left=left, right=right):
+                yield from _turned(text, node, left, right)
             case ast.Call():
-                yield from _axis(text, node)
-                yield from _einsum(text, node)
-                yield from _scalars(text, node)
+                for make in (_axis, _einsum, _scalars, _product, _unbatched):
+                    yield from make(text, node)
             case ast.Subscript(value=value, slice=index) if _is_shape(value) and _positive(index):
                 new = _one_less(text, index)
                 said = f"Count axes inside the function without the batch: {text.of(value)}[{new}]"
@@ -132,8 +134,37 @@ def _scalars(text: Text, node: ast.Call) -> Iterator[Edit]:
     if _name(node) not in _JOINING or not isinstance(given, (ast.List, ast.Tuple)):
         return
     for each in given.elts:
-        new = f"{text.jnp}.atleast_1d({text.of(each)})"
-        yield Edit(text.replaced(each, new), f"Give {text.of(each)} an axis: {new}", 0.9)
+        plain = isinstance(each, (ast.Name, ast.Attribute, ast.Call, ast.Subscript))
+        for n, new in enumerate(
+            [f"{text.closed(each)}[None]"] * plain + [f"{text.jnp}.atleast_1d({text.of(each)})"]
+        ):
+            yield Edit(text.replaced(each, new), f"Give {text.of(each)} an axis: {new}", 0.9 + 0.05 * n)
+
+
+def _product(text: Text, node: ast.Call) -> Iterator[Edit]:
+    if _name(node) in _PRODUCTS and len(node.args) == 2 and not node.keywords:
+        yield from _turned(text, node, *node.args)
+
+
+def _turned(text: Text, node: ast.expr, left: ast.expr, right: ast.expr) -> Iterator[Edit]:
+    """Multiplies the other way round, or by the transpose: W @ x -> x @ W, W.T @ x."""
+    a, b = text.closed(left), text.closed(right)
+    call = f"{text.of(node.func)}({{}}, {{}})" if isinstance(node, ast.Call) else "{} @ {}"
+    for n, pair in enumerate(((b, a), (f"{a}.T", b), (a, f"{b}.T"))):
+        new = call.format(*pair)
+        yield Edit(text.replaced(node, new), f"Multiply as the shapes allow: {new}", 2.6 + 0.1 * n)
+
+
+def _unbatched(text: Text, node: ast.Call) -> Iterator[Edit]:
+    """Gives a convolution, which takes a batch, a batch of one: conv(x, w) -> conv(x[None], w)[0]."""
+    if node.args and _name(node).split("_")[0] == "conv":
+        first = node.args[0]
+        patches = [
+            Patch(text.end(first), text.end(first), "[None]"),
+            Patch(text.end(node), text.end(node), "[0]"),
+        ]
+        said = f"Give {_name(node)}, which takes a batch, a batch of one: {text.closed(first)}[None] and [0]"
+        yield Edit(text.patched(patches), said, 0.9)
 
 
 def _is_shape(node: ast.expr) -> bool:

@@ -24,6 +24,7 @@ class Candidate:
     after: str
     cost: float = 1.0
     code: bool = False  # the function itself is edited: what it did before is what it must do now
+    edits: int = 1  # how many things are changed at once
 
 
 def with_level(request: Request, k: int, level: Vmap) -> Request:
@@ -37,13 +38,13 @@ def with_argument(request: Request, name: str, argument: Argument) -> Request:
 
 
 def with_setting(
-    request: Request, k: int, name: str, after: str | None, summary: str, cost: float
+    request: Request, k: int, name: str, after: str | None, summary: str, cost: float, edits: int = 1
 ) -> Candidate:
     """Returns a candidate that changes one setting of level k, its `name`, to `after`."""
     level = request.levels[k]
     before = getattr(level, name)
     edited = with_level(request, k, replace(level, **{name: after}))
-    return Candidate(edited, summary, f"{name} of level {k}", before or "", after or "", cost)
+    return Candidate(edited, summary, f"{name} of level {k}", before or "", after or "", cost, edits=edits)
 
 
 def with_levels(request: Request, levels: tuple[Vmap, ...], summary: str, cost: float) -> Candidate:

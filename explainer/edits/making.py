@@ -133,11 +133,13 @@ def _settings(
             continue
         node = _making(parsed, makings[k] if k < len(makings) else None)
         if node is None:
-            bare = _bare_decorator(parsed, function) if len(before.levels) == 1 else None
+            bare = _decorator(parsed, function) if len(before.levels) == 1 else None
             if bare is None:
                 return None
-            said = f"partial({parsed.of(bare)}{settings_text(new)})"
-            return [Patch(parsed.start(bare), parsed.end(bare), said)]
+            if not isinstance(bare, ast.Call):
+                said = f"partial({parsed.of(bare)}{settings_text(new)})"
+                return [Patch(parsed.start(bare), parsed.end(bare), said)]
+            node = bare
         for name in SETTINGS:
             value = getattr(new, name)
             if getattr(old, name) != value:
@@ -169,12 +171,16 @@ def _setting(parsed: Text, node: ast.Call, name: str, value: str | None) -> list
     return [Patch(end, end, f"{comma}{name}={value}")]
 
 
-def _bare_decorator(parsed: Text, function: str) -> ast.expr | None:
-    """Returns the `@jax.vmap` of a function."""
-    for node in ast.walk(parsed.tree):
-        if isinstance(node, ast.FunctionDef) and node.name == function:
-            return next((each for each in node.decorator_list if _last(each) == "vmap"), None)
-    return None
+def _decorator(parsed: Text, function: str) -> ast.expr | None:
+    """Returns the `@jax.vmap`, or `@partial(jax.vmap, ...)`, of the only function of that name."""
+    found = [
+        each
+        for node in ast.walk(parsed.tree)
+        if isinstance(node, ast.FunctionDef) and node.name == function
+        for each in node.decorator_list
+        if _last(each) == "vmap" or isinstance(each, ast.Call) and _makes(each)
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def _nest(parsed: Text, after: Request, makings: Sequence[Span | None], function: str) -> list[Patch] | None:

@@ -73,7 +73,11 @@ def _all_pairs(s: Situation) -> Iterator[Candidate]:
         stack.append(replace(own, in_axes=level_text(s, only), axis_size=None))
     edited = (*s.request.levels[:k], *stack, *s.request.levels[k + 1 :])
     names = " with every ".join(" and ".join(group) for group in groups)
-    yield with_levels(s.request, edited, f"Combine every {names}: one vmap for each", 1.2)
+    mapped = {own for group in groups for own in group}
+    plain = all(tree.kind == "leaf" for name, tree in s.trees if name in mapped)
+    ranks = {len(s.values[n].shape or ()) for name in mapped for n in s.of(name)}
+    cost = 1.2 if plain and len(ranks) == 1 else 1.6
+    yield with_levels(s.request, edited, f"Combine every {names}: one vmap for each", cost)
 
 
 def _by_size(s: Situation, k: int, axes: Axes) -> list[tuple[str, ...]]:

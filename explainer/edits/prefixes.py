@@ -21,6 +21,7 @@ class Meaning:
     axes: Axes
     what: str
     cost: float
+    guessed: bool = False  # an entry was missing, and which one is not known
 
 
 def meanings(s: Situation, k: int) -> list[Meaning]:
@@ -31,9 +32,15 @@ def meanings(s: Situation, k: int) -> list[Meaning]:
     found: dict[Axes, Meaning] = {}
     for entries, what, cost in _entries(s, level.spec):
         for fill in _FILLS:
-            meaning = Meaning(_axes(s, entries, fill), what, cost + (0.1 if fill is None else 0.0))
+            cost_here = cost + (0.1 if fill is None else 0.0)
+            meaning = Meaning(_axes(s, entries, fill), what, cost_here, len(entries) > _given(level.spec))
             found.setdefault(meaning.axes, meaning)
     return list(found.values())
+
+
+def _given(spec: object) -> int:
+    """Returns how many entries a spec has; those of an int, or of None, are all there."""
+    return len(spec) if isinstance(spec, (tuple, list)) else 1_000_000
 
 
 def _as_it_stands(s: Situation, given: Sequence[object]) -> Meaning:

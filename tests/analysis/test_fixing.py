@@ -133,7 +133,7 @@ def test_code_is_mended_and_compared_with_the_function_as_it_was(code, value):
 def test_a_mask_that_leaves_each_example_its_own_length_has_no_fix():
     report = explain(nest("def f(x):\n    return x[x > 0.5]\n", "0", x="f32[3,4]"))
     assert report.failure is not None and report.fixes == ()
-    assert "No small edit mends it" in report.failure.explanation
+    assert "No small edit is offered" in report.failure.explanation
 
 
 def test_no_fix_is_looked_for_where_only_the_axes_are_asked_for():

@@ -222,7 +222,7 @@ def _unequal_sizes(scene: Scene, k: int) -> Told | None:
         "size. "
         f"{where[0].upper()}{where[1:]}{_grouped(groups, given)}. {cure}"
     )
-    notes = {id(leaf): f"{leaf.size} examples" for leaf in odd}
+    notes = {id(leaf): f"{leaf.size} example{'' if leaf.size == 1 else 's'}" for leaf in odd}
     blamed = odd if common is not None else mapped
     conflicts = frozenset(map(id, blamed))
     return Told(

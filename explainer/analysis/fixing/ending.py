@@ -41,6 +41,6 @@ def _no_fix(failure: Failure, tried: int) -> str:
     said = failure.explanation.rstrip()
     said += "" if said.endswith((".", "!", "?", ")", ":")) else "."
     if not tried:
-        return f"{said} No small edit is known that mends it."
-    edits = "1 was" if tried == 1 else f"{tried} were"
-    return f"{said} No small edit mends it: {edits} tried, none ran and agreed with a plain loop."
+        return f"{said} No small edit is offered: none to try is known."
+    edits = "the 1 edit" if tried == 1 else f"the {tried} edits"
+    return f"{said} No small edit is offered: of {edits} tried, none ran and agreed with a plain loop."

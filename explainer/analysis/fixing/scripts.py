@@ -15,7 +15,7 @@ from explainer.analysis.explaining import named_axes
 from explainer.analysis.failing.failed import FailedCall
 from explainer.analysis.fixing import evaluating, situations
 from explainer.analysis.fixing.search import MOST_FIXES, Alive, Search, double_edits, proven, single_edits
-from explainer.analysis.fixing.trial import Failed, attempt, quiet
+from explainer.analysis.fixing.trial import TIED, Failed, attempt, quiet
 from explainer.analysis.run import Run
 from explainer.analysis.spans import Sources
 from explainer.edits import code, making
@@ -71,6 +71,8 @@ def _of_call(run: Run, call: FailedCall, failure: Failure, shown: Shown) -> tupl
 
     def finish(fix: Fix, alive: Alive) -> Fix | None:
         written = _written(request, nest, call, alive.candidate, fix, shown)
+        if fix.proof == TIED and _live(run):  # its file is not run again, so nothing shows that it runs
+            return None
         return fix if written is None and _live(run) else written  # proven, though in no text we know
 
     found = proven(search, single_edits(search), finish) or proven(search, double_edits(search), finish)

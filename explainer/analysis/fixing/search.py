@@ -29,7 +29,7 @@ _TRACING = 0.6  # share of the time for traces; the rest is for proofs
 _MENDING = 0.75  # share of the time after which no code is edited any more
 MOST_MENDED = 8  # states of the code that are edited further
 MOST_EDITS = 12  # edits of one state
-_PROMOTES = 1.5  # cost of a function that combines arrays of different ranks
+_PROMOTES = 0.45  # cost of a function that combines arrays of different ranks
 
 Evaluate = Callable[[Request], Program | None]
 
@@ -92,15 +92,19 @@ def proven(
     program = search.program
     prover = Prover(None if program is None else program.function)
     found: list[Fix] = []
-    for each in alive:
+    fewest = 9  # edits of a fix: what takes one needs no second one
+    for each in sorted(alive, key=lambda one: (one.candidate.edits, one.rank)):
         if len(found) == MOST_FIXES or (found and search.over()) or search.over(2.0):
             break
+        if each.candidate.edits > fewest:
+            continue
         proof = prover.proof(each.trial, each.candidate.code)
         if proof:
             c = each.candidate
             fix = Fix(c.request, c.summary, each.trial.outputs, c.place, c.before, c.after, proof)
             fix = finish(fix, each)
             found += [] if fix is None else [fix]
+            fewest = fewest if fix is None else c.edits
     return tuple(found)
 
 

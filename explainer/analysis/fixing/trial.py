@@ -24,6 +24,7 @@ from explainer.analysis.tracing import Nest
 from explainer.analysis.values import dtype_name
 from explainer.report import Leaf, Level
 
+TIED = "traced; not looped over alone, since it uses values that only the code around it has"
 MOST_CELLS = 2_000_000  # elements of arguments, and of results, up to which a trial runs
 
 Shapes = tuple[tuple[int, ...], ...]
@@ -102,6 +103,13 @@ def _fit(program: Program) -> bool:
 
 
 def _traced(program: Program, nest: Nest, arrays: tuple[int, ...]) -> Any:
+    with quiet():
+        run = _runnable(program, nest, arrays)
+        return jax.jit(run).trace(*(program.operands[position].aval for position in nest.traced))
+
+
+def _runnable(program: Program, nest: Nest, arrays: tuple[int, ...]) -> Callable[..., Any]:
+    """Returns the program as a function of the arrays that are traced."""
     others = tracing.others(program, nest)
     mapped = _handed(program, nest, arrays, 0)
 
@@ -109,8 +117,7 @@ def _traced(program: Program, nest: Nest, arrays: tuple[int, ...]) -> Any:
         args, kwargs = axes.rebuild(program, nest.traced, leaves, others)
         return mapped(*args, **kwargs)
 
-    with quiet():
-        return jax.jit(run).trace(*(program.operands[position].aval for position in nest.traced))
+    return run
 
 
 def _handed(program: Program, nest: Nest, arrays: tuple[int, ...], k: int) -> Callable[..., Any]:
@@ -156,7 +163,7 @@ class Prover:
             with quiet():
                 return self._proof(trial, code)
         except Exception:  # noqa: BLE001  (user code, compiled or not, may raise anything: no proof)
-            return ""
+            return TIED if _tied(trial) else ""
 
     def _proof(self, trial: Trial, code: bool) -> str:
         program, nest = trial.program, trial.nest
@@ -173,7 +180,8 @@ class Prover:
         if not check.agrees:
             return ""
         many = "all" if check.compared == check.examples else f"{check.compared} of"
-        return f"same as a Python loop over {many} {check.examples:,} examples"
+        never = "; yours never ran, so there is nothing to compare it with" if code else ""
+        return f"same as a Python loop over {many} {counted(check.examples)}{never}"
 
     def _single(self, program: Program, nest: Nest) -> Callable[[list[Any]], Any]:
         key = id(program.function), id(program.tree), nest.traced, tuple(map(id, program.arguments))
@@ -202,7 +210,7 @@ class Prover:
             return None
         if not worst.agrees:
             return ""
-        return f"same as your function before the edit, called on {compared} of {prod(sizes):,} examples"
+        return f"same as your function before the edit, called on {compared} of {counted(prod(sizes))}"
 
     def _before(self, program: Program, leaves: list[Any]) -> list[Any] | None:
         """Calls the function as it was on one example, of JAX arrays, else of NumPy's; None if it fails."""
@@ -218,10 +226,27 @@ class Prover:
         return None
 
 
+def counted(examples: int) -> str:
+    """Says how many examples: "1 example", "1,200 examples"."""
+    return f"{examples:,} example{'' if examples == 1 else 's'}"
+
+
 def _as(value: Any, dtype: np.dtype) -> np.ndarray:
     """Returns a value of the unmapped function in the dtype of the mapped one: Python numbers have none."""
     value = np.asarray(checking.plain(value))
     return value.astype(dtype) if value.dtype.kind in "biufc" else value
+
+
+def _tied(trial: Trial) -> bool:
+    """Tells a function that closes over values of a trace that has ended: model, inside of jit or grad."""
+    nest = Nest(trial.nest.traced, trial.nest.kept)
+    run = _runnable(trial.program, nest, axes.array_operands(trial.program))
+    try:
+        with quiet():
+            made = jax.make_jaxpr(run)(*(trial.program.operands[position].aval for position in nest.traced))
+    except Exception:  # noqa: BLE001  (it may behave otherwise the second time)
+        return False
+    return any(map(internals.is_tracer, made.consts))
 
 
 def _too_large(trial: Trial) -> bool:
