@@ -35,7 +35,9 @@ def _decided_by(scope: Scope, equation: Equation, level: Level) -> bool:
     """Tells whether a level maps the condition of a cond."""
     mapped = scope.graph.mapped[level.id]
     node = scope.node(equation.id)
-    sources = [] if node is None else scope.before[node]
+    if node is None:  # without results: batching leaves such a cond as it is where its condition is shared
+        return len(scope.levels(equation.level)) == 1
+    sources = scope.before[node]
     return any(
         source in mapped and any(target == node and kind == "predicate" for target, kind, _ in edges)
         for source, edges in ((source, scope.graph.after[source]) for source in sources)

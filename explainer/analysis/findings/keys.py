@@ -305,21 +305,8 @@ def _origins(scope: Scope, consumer: Equation) -> set[int]:
 
 def equal(scope: Scope) -> Iterator[Finding]:
     """Finds a mapped row of keys in which some are equal: those examples draw the same numbers."""
-    program, nest = scope.run.program, scope.run.nest
-    if program is None or nest is None or not program.levels:
-        return
-    for each in scope.inputs:
-        if each.position is None or each.closed or not _is_key(scope, each.node):
-            continue
-        level = next(
-            (one for one in scope.report.stated if one.inputs[each.position].index is not None), None
-        )
-        if level is None:
-            continue
-        array = program.values()[nest.traced[_place(scope, each.position)]]
-        typed = values.is_key(array.dtype)
-        data = np.asarray(jax.random.key_data(array) if typed else array)
-        axis = level.inputs[each.position].index or 0
+    for each, level, axis, array in _mapped_keys(scope):
+        data = np.asarray(jax.random.key_data(array) if values.is_key(array.dtype) else array)
         rows = np.moveaxis(data, axis, 0).reshape(data.shape[axis], -1)
         _, first, counts = np.unique(rows, axis=0, return_index=True, return_counts=True)
         if len(first) == len(rows):
@@ -337,6 +324,26 @@ def equal(scope: Scope) -> Iterator[Finding]:
             blame=blame([each.path], [level]),
             confidence="certain",
         )
+
+
+def _mapped_keys(scope: Scope) -> Iterator[tuple[Input, Level, int, Any]]:
+    """Lists the keys that the outermost levels map, with the level, the axis and the values."""
+    program, nest = scope.run.program, scope.run.nest
+    keys = [each for each in scope.inputs if not each.closed and _is_key(scope, each.node)]
+    stated = scope.report.stated
+    for each in keys:
+        n = each.position
+        level = None if n is None else next((one for one in stated if one.inputs[n].index is not None), None)
+        if n is not None and level is not None and program is not None and nest is not None:
+            yield each, level, level.inputs[n].index or 0, program.values()[nest.traced[_place(scope, n)]]
+    for captured in scope.capture.found:
+        level = scope.report.levels[captured.number]
+        leaves = None if captured.root is None else captured.root.arguments
+        for each in keys if leaves is not None and len(leaves) == len(level.inputs) else ():
+            for leaf, array in zip(level.inputs, leaves or (), strict=True):
+                mapped = each.level == level.id and leaf.path == each.path and leaf.index is not None
+                if mapped and tuple(array.shape) == leaf.shape:
+                    yield each, level, leaf.index or 0, array
 
 
 def _place(scope: Scope, position: int) -> int:

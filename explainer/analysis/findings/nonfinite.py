@@ -32,6 +32,8 @@ def made(scope: Scope) -> Iterator[Finding]:
     nan = next((each for each in bad if each.kind == "nan" and each.origin), None)
     if nan is None or (scope.report.outputs and not any(leaf.nan_count for leaf in scope.report.outputs)):
         return
+    if not scope.report.outputs and _left_out(scope):
+        return
     equation = scope.report.equations[nan.equation]
     before = [each for each in bad if each.kind == "inf" and each.origin and each.example == nan.example]
     infinite = scope.report.equations[before[0].equation] if before else equation
@@ -48,6 +50,20 @@ def made(scope: Scope) -> Iterator[Finding]:
     )
 
 
+def _left_out(scope: Scope) -> bool:
+    """Tells whether no result of a script's outermost calls holds a nan: a jnp.where left it out, say."""
+    values = scope.report.values
+    seen = {(each.equation, each.output): each.value for each in values.seen} if values is not None else {}
+    results = []
+    for unit, captured in scope.units():
+        if captured is None or scope.report.levels[captured.number].parent is not None:
+            continue
+        for node in (each for result in scope.outputs(unit) for each in scope.before[result]):
+            made_by, (_, output) = scope.equation_of(node), scope.graph.values[node]
+            results.append(None if made_by is None else seen.get((made_by.id, output)))
+    return bool(results) and all(leaf is not None and not leaf.nan_count for leaf in results)
+
+
 def _safe(scope: Scope, gradient: bool, span: Span | None) -> Iterator[Fix]:
     """Tries a second jnp.where inside the first: the side that is not chosen gets a safe input."""
     if not gradient or span is None or span.source != "code":
@@ -61,27 +77,35 @@ def _said(scope: Scope, nan: Bad, equation: Equation, earlier: Equation | None) 
     names = (scope.report.levels[level].name for level in nan.levels)
     where = ", ".join(f"{name}={n}" for name, n in zip(names, nan.example, strict=True))
     at = f" at example {where}" if where else ""
+    made_by = _named(scope, nan, equation)
     if equation.primitive == "gather":
         return (
-            f"{scope.expression(equation)} gives nan{at}: an index there is out of range, for which JAX "
+            f"{made_by} gives nan{at}: an index there is out of range, for which JAX "
             "reads nan, without an error. Keep the indices below the size of the axis, or say mode='clip'."
         )
     if not equation.differentiated and not equation.backward:
         return (
-            f"The first nan is made by {scope.expression(equation)}{at}, of numbers that are not nan. Keep "
+            f"The first nan is made by {made_by}{at}, of numbers that are not nan. Keep "
             "its input where it is defined, by jnp.where(ok, x, 1.0) inside it, say."
         )
-    return _of_gradient(scope, equation, earlier, at)
+    return _of_gradient(scope, nan, equation, earlier, at)
 
 
-def _of_gradient(scope: Scope, equation: Equation, earlier: Equation | None, at: str) -> str:
-    first = scope.expression(earlier or equation)
+def _named(scope: Scope, nan: Bad, equation: Equation) -> str:
+    """Names an expression; one in a function of a library by that function: "mul in norm"."""
+    if equation.source or not nan.levels:
+        return scope.expression(equation)
+    return f"{equation.primitive} in {scope.report.levels[nan.levels[-1]].function}"
+
+
+def _of_gradient(scope: Scope, nan: Bad, equation: Equation, earlier: Equation | None, at: str) -> str:
+    first = _named(scope, nan, earlier or equation)
     text = f"The first nan is made in the gradient of {first}{at}, of numbers that are not nan"
-    reason = next((why for name, why in _CURES.items() if name in (earlier or equation).source), "")
+    reason = next((why for name, why in _CURES.items() if name in first), "")
     if reason:
         text += f": {reason}, and 0 times infinity is nan"
     if earlier is not None:
-        text += f". It comes out of {scope.expression(equation)} on the way back"
+        text += f". It comes out of {_named(scope, nan, equation)} on the way back"
     if _guarded(scope):
         return (
             f"{text}. jnp.where and a mapped lax.cond compute the side that is not chosen, too, and its "

@@ -18,6 +18,7 @@ from explainer.analysis.findings.words import counted, joined, number, shortened
 from explainer.report import Equation, Finding, Level, Span
 
 _MODULES = ("np.random.", "numpy.random.")
+_GENERATORS = ("np.random.default_rng", "numpy.random.default_rng", "np.random.RandomState", "random.Random")
 _PYTHONS = re.compile(r"^\s*import\s+random\b", re.MULTILINE)
 _CALLBACKS = ("pure_callback", "io_callback")
 _SEQUENTIAL = ("sequential", "sequential_unrolled")
@@ -54,7 +55,9 @@ def _functions(scope: Scope) -> Iterator[tuple[Place, tuple[Level, ...]]]:
 
 def _draws(scope: Scope, tree: ast.Module, place: Place) -> Iterator[ast.Call]:
     file, line, _ = place
-    modules = (*_MODULES, "random.") if _PYTHONS.search(scope.report.request.code) else _MODULES
+    modules = (*_MODULES, *_generators(tree))
+    if _PYTHONS.search(scope.report.request.code):
+        modules = (*modules, "random.")
     for function in ast.walk(tree):
         if file != "<code>" or not isinstance(function, (ast.FunctionDef, ast.Lambda)):
             continue
@@ -63,6 +66,18 @@ def _draws(scope: Scope, tree: ast.Module, place: Place) -> Iterator[ast.Call]:
             name = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
             if isinstance(node, ast.Call) and name.startswith(modules) and not name.endswith(_NOT_DRAWS):
                 yield node
+
+
+def _generators(tree: ast.Module) -> Iterator[str]:
+    """Lists what the methods of generators begin with: "rng." of rng = np.random.default_rng(0)."""
+    for node in ast.walk(tree):
+        made = node.value if isinstance(node, ast.Assign) else None
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(made, ast.Call)
+            and ast.unparse(made.func) in _GENERATORS
+        ):
+            yield from (f"{each.id}." for each in node.targets if isinstance(each, ast.Name))
 
 
 def _drawn(call: ast.Call, levels: list[Level]) -> Finding:

@@ -78,6 +78,29 @@ def f(x):
 """
 PICK = "def f(i, x):\n    return x[i]\n"
 ROWS = "normal(f32[3,2])"
+REPEATED = "keys = {}\nz = jax.vmap(lambda k: jax.random.normal(k))(keys)\n"
+LOGGED = """\
+def f(x):
+    y = jnp.where(x > 0, {}, 0.)
+    return jnp.sum(y)
+
+z = jax.vmap(jax.grad(f))(jnp.array([[1., 0.], [2., 3.]]))
+"""
+TOLD = """\
+def f(x):
+    return lax.cond(x > 0, lambda x: ({}, x)[1], lambda x: x, x)
+
+y = jax.vmap(f)(jnp.array([-1., 1.]))
+"""
+STEPS = """\
+def f(n):
+    def body(n):
+        jax.debug.print("n = {}", n)
+        return n - 1
+    return lax.while_loop(lambda n: n > 0, body, n)
+
+"""
+GENERATOR = "rng = np.random.default_rng(0)\ny = jax.vmap(lambda x: x + {})(jnp.ones(3))\n"
 PARAMETERS = "def f(w, x):\n    return jnp.sum(w) * x\n"
 
 CASES = (
@@ -264,6 +287,39 @@ CASES = (
     Case(
         "python_random", "warning", script(RANDOM.format("np.random.normal()")), script(RANDOM.format("1")),
         ("np.random.normal() runs in Python, once for all",), ("np.random.normal()",),
+    ),
+    Case(
+        "python_random", "warning", script(GENERATOR.format("rng.normal()")), script(GENERATOR.format("1")),
+        ("rng.normal() runs in Python, once for all",), ("rng.normal()",),
+    ),
+    Case(
+        "equal_keys", "warning",
+        script(REPEATED.format("jnp.stack([jax.random.PRNGKey(0)] * 3)")),
+        script(REPEATED.format("jax.random.split(jax.random.PRNGKey(0), 3)")),
+        ("k[0], k[1] and k[2] are equal",), (), ("k",),
+    ),
+    Case(
+        "shared_key", "warning",
+        script(INIT + "def f(x):\n    return x + jax.random.normal(key)\ny = jax.vmap(f)(X)\n"),
+        script(INIT + "def f(x, k):\n    return x + jax.random.normal(k)\ny = jax.vmap(f)(X, keys)\n"),
+        ("since key is not mapped there",), ("jax.random.normal(key)",), fixed=True,
+    ),
+    Case(
+        "nan_gradient", "warning",
+        script(LOGGED.format("jnp.log(x)")), script(LOGGED.format("jnp.log(jnp.where(x > 0, x, 1.))")),
+        ("in the gradient of jnp.log(x)",), ("jnp.log(x)",), fixed=True,
+    ),
+    Case(
+        "effect_in_branch", "warning",
+        script(TOLD.format("jax.debug.print('{}', x)")), script(TOLD.format("print('x')")),
+        ("stands in a branch",), ("jax.debug.print('{}', x)",),
+    ),
+    Case(
+        "slowest_example", "info",
+        script(STEPS + "y = jax.vmap(f)(jnp.array([1, 3]))\n"),
+        script(STEPS + "y = lax.map(f, jnp.array([1, 3]))\n"),
+        ("the quickest needs 1", "in the loop acts in every iteration for all examples"),
+        ('jax.debug.print("n = {}", n)',), fixed=True,
     ),
     Case(
         "unlike_a_loop", "error",
