@@ -55,6 +55,8 @@ def _keys(s: Situation, argument: Argument) -> Iterator[Candidate]:
         value = f"jax.random.split({inner}, {shape})"
     elif s.values[leaves[0]].keys == () and not _specs(s, text):
         value = f"jax.random.split({text}, {shape})"
+    elif len(s.values[leaves[0]].keys or ()) == len(sizes) == 1 and not _specs(s, text):
+        value = f"jax.random.split({text}[0], {shape})"
     else:
         return
     yield _edited(s, argument, value, f"Give each of the {shape} examples a key of its own", 0.5)

@@ -71,6 +71,17 @@ def typed(text: Text, path: Sequence[ast.AST]) -> Iterator[Edit]:
                 yield Edit(text.replaced(node, "float"), "Begin with a float", 0.8)
 
 
+def indexed(text: Text, path: Sequence[ast.AST]) -> Iterator[Edit]:
+    """Yields edits that make an index whole: x[i] -> x[i.astype(int)]."""
+    for node in reversed(path):
+        if isinstance(node, ast.Subscript):
+            index = node.slice
+            for each in index.elts if isinstance(index, ast.Tuple) else [index]:
+                if not isinstance(each, (ast.Slice, ast.Constant)):
+                    new = f"{text.closed(each)}.astype(int)"
+                    yield Edit(text.replaced(each, new), f"Index with whole numbers: {new}", 0.8)
+
+
 def _axis(text: Text, node: ast.Call) -> Iterator[Edit]:
     """Counts the axes of a call without the batch: axis=1 -> axis=0."""
     for keyword in node.keywords:

@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from explainer.edits.batched import batched, sized, sliced, typed
+from explainer.edits.batched import batched, indexed, sized, sliced, typed
 from explainer.edits.calls import callbacks, calls
 from explainer.edits.candidate import Candidate
 from explainer.edits.choices import choices
@@ -28,7 +28,7 @@ _OF_ERROR: dict[str, tuple[Maker, ...]] = {
     "TracerArrayConversionError": (calls, tables, items),
     "NonConcreteBooleanIndexError": (masks, items),
     "ConcretizationTypeError": (calls, loops, choices, sized),
-    "TypeError": (items, tables, calls, loops, typed, batched),
+    "TypeError": (items, tables, calls, loops, typed, indexed, batched),
     "KeyError": (tables,),
     "IndexError": (tables, sliced, batched),
     "ValueError": (calls, items, batched),

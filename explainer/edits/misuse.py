@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
+from explainer.edits.nests import axis_names
 from explainer.edits.text import Edit, Patch, Text
 
 _KEYWORDS = ("axis", "axes", "in_axis", "inaxes", "in_ax", "in_dims")
@@ -31,7 +32,22 @@ def misuse(code: str) -> list[Edit]:
                 *_inside_out(text, node),
             ]
             found += [*_looped(text, node), *_unwrapped(text, node), *_unpacked(text, node)]
+            found += [*_bound(text, node)]
+    found += _misnamed(text)
     return sorted(found, key=lambda edit: edit.cost)
+
+
+def _misnamed(text: Text) -> Iterator[Edit]:
+    """Gives a level the name that the code communicates along: axis_name="i" -> "batch"."""
+    used = axis_names(text.text)
+    makings = [node for node in ast.walk(text.tree) if isinstance(node, ast.Call) and _maps(node)]
+    given = [k.value for making in makings for k in making.keywords if k.arg == "axis_name"]
+    bound = {node.value: node for node in given if isinstance(node, ast.Constant)}
+    for name in [name for name in used if name not in bound]:
+        for node in [node for old, node in bound.items() if old not in used]:
+            new = text.replaced(node, repr(name))
+            said = f"Name the axis as the code that communicates along it does: axis_name={name!r}"
+            yield Edit(new, said, 0.4)
 
 
 def named(code: str, names: Sequence[str]) -> list[Edit]:
@@ -76,6 +92,35 @@ def _data(text: Text, node: ast.Call) -> Iterator[Edit]:
         settings = "".join(f", {text.of(keyword)}" for keyword in node.keywords)
         new = f"{text.of(node.func)}({text.of(node.args[0])}{settings})({given})"
         yield Edit(text.replaced(node, new), f"Map first, then call: {new}", 0.4)
+
+
+def _bound(text: Text, node: ast.Call) -> Iterator[Edit]:
+    """Binds what is passed by name before mapping: vmap(f)(x, n=2) -> vmap(partial(f, n=2))(x)."""
+    making = node.func if isinstance(node.func, ast.Call) else _assigned(text, node.func)
+    named = [each for each in node.keywords if each.arg is not None]
+    if not named or not isinstance(making, ast.Call) or _name(making.func) not in _MAPS or not making.args:
+        return
+    partial = text.name_of("functools.partial", "partial")
+    for some in [named, *([each] for each in named if len(named) > 1)]:
+        said = ", ".join(text.of(each) for each in some)
+        mapped = making.args[0]
+        patches = [Patch(text.start(mapped), text.end(mapped), f"{partial}({text.of(mapped)}, {said})")]
+        for each in some:
+            start = text.text.rfind(",", 0, text.start(each))
+            patches.append(Patch(start, text.end(each), ""))
+        if node.args:
+            new = f"{partial}({text.of(mapped)}, {said})"
+            yield Edit(text.patched(patches), f"Bind what is passed by name before mapping: {new}", 0.35)
+
+
+def _assigned(text: Text, node: ast.expr) -> ast.expr | None:
+    """Returns what the text binds a name to, where it does so once."""
+    found = [
+        each.value
+        for each in ast.walk(text.tree)
+        if isinstance(each, ast.Assign) and any(_name(target) == _name(node) != "" for target in each.targets)
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def _called(text: Text, node: ast.Call) -> Iterator[Edit]:

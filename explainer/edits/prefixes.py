@@ -11,6 +11,7 @@ from typing import TypeGuard
 
 from explainer.edits.situation import Axes, Axis, Situation, Tree
 
+_FORM = "the form of the arguments"
 _FILLS: tuple[Axis, ...] = (0, None)  # what an entry that says nothing may become
 
 
@@ -30,12 +31,25 @@ def meanings(s: Situation, k: int) -> list[Meaning]:
     if level.axes is not None and all(axis is None or type(axis) is int for axis in level.axes):
         return [_as_it_stands(s, level.axes)]
     found: dict[Axes, Meaning] = {}
-    for entries, what, cost in _entries(s, level.spec):
+    for entries, read, cost in _entries(s, level.spec):
         for fill in _FILLS:
+            what = _form(s, entries, fill) if read == _FORM else read
             cost_here = cost + (0.1 if fill is None else 0.0)
             meaning = Meaning(_axes(s, entries, fill), what, cost_here, len(entries) > _given(level.spec))
             found.setdefault(meaning.axes, meaning)
     return list(found.values())
+
+
+def _form(s: Situation, entries: Sequence[object], fill: Axis) -> str:
+    """Says what becomes of the leaves that the entries say nothing of: "Share state['t'], too"."""
+    both = zip(_axes(s, entries, 0), _axes(s, entries, None), strict=True)
+    paths = [s.values[n].path for n, (one, other) in enumerate(both) if one != other]
+    static = [v.path for v in s.values if v.shape is None]
+    if not paths:
+        unsaid = f": None for {', '.join(static)}" if static else ""
+        return f"Write in_axes with the containers of the arguments{unsaid}"
+    said = f"{', '.join(paths)}, which no entry tells of"
+    return f"Share {said}" if fill is None else f"Map axis {fill} of {said}"
 
 
 def _given(spec: object) -> int:
@@ -67,7 +81,7 @@ def _entries(s: Situation, spec: object) -> Iterator[tuple[list[object], str, fl
         return
     given = list(spec)
     if len(given) == n:
-        yield given, "Fit the axes to the arguments", 0.5
+        yield given, _FORM, 0.5
     elif len(given) < n:
         yield [*given, *[True] * (n - len(given))], f"Add an entry for {', '.join(names[len(given) :])}", 0.5
         if len(given) == n - 1:

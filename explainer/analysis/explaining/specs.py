@@ -93,12 +93,30 @@ def _other_length(program: Program, level: ParsedLevel, takes: tuple[str, ...]) 
             "maps each over axis 0. Pass by position what needs another axis or None, or bind it with partial"
         )
         return "keyword_entry", f"{said}."
+    if len(takes) < len(given) and (left := _left_out(program, takes)):
+        what = "is" if len(left) == 1 else "are"
+        return "spec_length", (
+            f"{said}. But {program.name} needs {listed(left)}, too, which {what} not passed: pass "
+            f"{'it' if len(left) == 1 else 'them'} in the call."
+        )
     if len(takes) < len(given):
         defaults = _not_passed(program, takes)
         left = f" ({listed(defaults)} is not passed, so its default needs no entry)" if defaults else ""
         return "spec_length", f"{said}. Drop {len(given) - len(takes)}{left}."
     missing = takes[len(given) :]
     return "spec_length", f"{said}. Add one for {listed(missing)}."
+
+
+def _left_out(program: Program, takes: tuple[str, ...]) -> list[str]:
+    """Lists the parameters that the function cannot be called without, and that are not passed."""
+    try:
+        parameters = list(inspect.signature(program.function).parameters.values())
+    except (TypeError, ValueError):
+        return []
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    needed = [one for one in parameters if one.default is inspect.Parameter.empty and one.kind in kinds]
+    named = {argument.name for argument in program.arguments if argument.keyword}
+    return [one.name for one in needed[len(takes) :] if one.name not in named]
 
 
 def _not_passed(program: Program, takes: tuple[str, ...]) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from explainer import notation
 from explainer.analysis import axes as leaf_axes
 from explainer.analysis import parsing
 from explainer.analysis.fixing.trial import Failed, Prover, Trial, attempt
@@ -18,6 +19,7 @@ from explainer.analysis.spans import Sources
 from explainer.edits import arguments, axes, code, nests, results
 from explainer.edits.candidate import Candidate
 from explainer.edits.situation import Situation
+from explainer.errors import SpecError
 from explainer.report import Fix
 from explainer.spec import Request
 
@@ -93,7 +95,8 @@ def proven(
     prover = Prover(None if program is None else program.function)
     found: list[Fix] = []
     fewest = 9  # edits of a fix: what takes one needs no second one
-    for each in sorted(alive, key=lambda one: (one.candidate.edits, one.rank)):
+    wanted = _wanted(search.request.wanted)
+    for each in sorted(alive, key=lambda one: (not _gives(one, wanted), one.candidate.edits, one.rank)):
         if len(found) == MOST_FIXES or (found and search.over()) or search.over(2.0):
             break
         if each.candidate.edits > fewest:
@@ -106,6 +109,19 @@ def proven(
             found += [] if fix is None else [fix]
             fewest = fewest if fix is None else c.edits
     return tuple(found)
+
+
+def _wanted(text: str) -> tuple[tuple[int, ...], ...]:
+    """Returns the shapes of the output that the user asks for; () where none are stated."""
+    try:
+        asked = notation.parse(text) if text.strip() else None
+    except SpecError:
+        return ()
+    return tuple(leaf.shape for leaf in asked.leaves) if isinstance(asked, notation.Shapes) else ()
+
+
+def _gives(one: Alive, wanted: tuple[tuple[int, ...], ...]) -> bool:
+    return bool(wanted) and tuple(leaf.shape for leaf in one.trial.outputs) == wanted
 
 
 def _singles(s: Situation) -> list[Candidate]:
