@@ -32,7 +32,12 @@ NOISE = Request(
 
 
 def debugger(page: Page) -> Page:
-    """Goes to the debugger by its link: Streamlit asks for files that are not there when it opens there."""
+    """Goes to the debugger by its link.
+
+    Opened at /debugger, Streamlit's own client, which cannot know whether the app lives below that path,
+    first asks for /debugger/_stcore/health and /debugger/_stcore/host-config: two 404s on the console, before
+    it finds both at the root. No setting of the server spares it that.
+    """
     expect(page.locator("[data-k]")).to_be_visible(timeout=SLOW)
     page.get_by_role("link", name="Debugger").click()
     expect(page.get_by_text("Paste code into the editor")).to_be_visible()
