@@ -3,8 +3,8 @@
     Request.wanted ─▶ Shapes | Named ─▶ analysis/wanted
 
 Pure text: nothing is evaluated. Names in brackets are axes that the function takes or makes whole, as in
-"n [d], m [d] -> n m"; a number is an axis of that size that has no name; "..." is an argument that every
-example shares. A signature of jnp.vectorize, "(n,d),(m,d)->(n,m)", is read alike.
+"n [d], m [d] -> n m"; a number is an axis of that size that has no name; "[]" is a scalar, "..." an
+argument that every example shares. A signature of jnp.vectorize, "(n,d),(m,d)->(n,m)", is read alike.
 """
 
 from __future__ import annotations

@@ -38,6 +38,7 @@ def test_shapes_are_read(text, leaves):
         ("..., n -> n", ["...", "n"], ["n"]),
         ("batch time -> batch", ["batch time"], ["batch"]),
         ("n, -> n", ["n", ""], ["n"]),
+        ("[], n -> n", ["", "n"], ["n"]),
         ("n -> n, n 2", ["n"], ["n", "n [2]"]),
         ("(n,d),(m,d)->(n,m)", ["n d", "m d"], ["n m"]),
         ("(n, d) -> ()", ["n d"], [""]),

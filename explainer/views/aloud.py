@@ -143,7 +143,7 @@ def named(spoken: Spoken) -> str:
 def _axes(leaf: SpokenLeaf, names: Sequence[str]) -> str:
     by_axis = {axis: names[level] for level, axis in enumerate(leaf.axes) if axis is not None}
     entry = " ".join(by_axis.get(axis, f"[{size}]") for axis, size in enumerate(leaf.shape))
-    return entry.replace("] [", " ")
+    return entry.replace("] [", " ") or "[]"
 
 
 def einsum(spoken: Spoken, factors: Sequence[tuple[int, Sequence[int]]], out: Sequence[int]) -> str:

@@ -254,6 +254,7 @@ def test_vectorize_is_offered_where_it_says_the_same(code, function, arguments, 
             [("(0, 0, None)", "0")],
             "i, i [5], ... -> i [5]",
         ),
+        ("", "jnp.multiply", {"s": "f32[]", "x": "f32[3,2]"}, [("(None, 0)", "0")], "[], i [2] -> i [2]"),
     ],
 )
 def test_named_axes_state_the_nest_again(code, function, arguments, levels, named):
