@@ -259,15 +259,39 @@ def _majority(groups: dict[int, list[_Asked]]) -> int | None:
 def _grouped(groups: dict[int, list[_Asked]], given: int | None) -> str:
     """Lists the sizes: "x and y have 5 examples (axis 0 of f32[5,2], axis 0 of f32[5]), m has 3 (...)"."""
     said = [] if given is None else [f"axis_size={given} asks for {given}"]
-    biggest_first = sorted(groups.items(), key=lambda item: -len(item[1]))
-    for n, (size, group) in enumerate(biggest_first):
+    trees = _unlike_leaves(groups)
+    for name, sizes in trees.items():
+        said.append(f"the leaves of {name} have {listed(list(map(str, sizes)))} examples")
+    for size, whole in sorted(groups.items(), key=lambda item: -len(item[1])):
+        group = [leaf for leaf in whole if leaf.operand.argument not in trees]
+        if not group:
+            continue
         names = [leaf.operand.path for leaf in group]
         shown = names if len(names) <= 6 else [*names[:5], f"{len(names) - 5} more"]
         places = dict.fromkeys(f"axis {leaf.axis} of {leaf.here.type}" for leaf in group if leaf.here)
-        examples = (" example" if size == 1 else " examples") if n == 0 else ""
+        examples = (" example" if size == 1 else " examples") if not said[given is not None :] else ""
         verb = "has" if len(group) == 1 else "have"
         said.append(f"{listed(shown)} {verb} {size}{examples} ({capped(list(places), 4)})")
-    return ", but ".join((said[0], ", ".join(said[1:])))
+    return ", but ".join(part for part in (said[0], ", ".join(said[1:])) if part)
+
+
+def _unlike_leaves(groups: dict[int, list[_Asked]]) -> dict[str, list[int]]:
+    """Returns the trees of many leaves of many sizes, which hold no examples: the parameters of a model."""
+    every: dict[str, list[_Asked]] = {}
+    for group in groups.values():
+        for leaf in group:
+            every.setdefault(leaf.operand.argument, []).append(leaf)
+    sizes = {name: sorted({leaf.size or 0 for leaf in own}) for name, own in every.items()}
+    return {
+        name: sizes[name]
+        for name, own in every.items()
+        if len(own) > 3 and len(sizes[name]) > 2 and not _is_list(name, own)
+    }
+
+
+def _is_list(name: str, leaves: list[_Asked]) -> bool:
+    """Tells the leaves of a plain list of arrays: x[0], x[1], x[2]."""
+    return {leaf.operand.path for leaf in leaves} == {f"{name}[{n}]" for n in range(len(leaves))}
 
 
 def _cure(groups: dict[int, list[_Asked]], odd: list[_Asked], common: int | None) -> str:
@@ -277,6 +301,16 @@ def _cure(groups: dict[int, list[_Asked]], odd: list[_Asked], common: int | None
         said = (_legacy_key(leaf, every) if leaf in odd else None) or _too_few_keys(leaf, every)
         if said is not None:
             return said
+    own = every[0].operand.argument
+    if len(every) > 2 and _is_list(own, every):
+        return (
+            f"{own} holds arrays of unequal lengths, which make no batch: pad them to one length and stack "
+            "them, with a mask for the padding, or loop over them in Python."
+        )
+    trees = list(_unlike_leaves(groups))
+    if trees:
+        them = "it" if len(trees) == 1 else "them"
+        return f"Such leaves are no examples of one batch: set {listed(trees)} to None to share {them}."
     leaf = odd[0]
     several = len({leaf.operand.argument for leaf in odd}) > 1
     if common is None or several:

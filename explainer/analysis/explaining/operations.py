@@ -160,6 +160,9 @@ def _indexing(here: Site, node: ast.Subscript) -> Operation | None:
     if not operands:
         return None
     parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    odd = tuple(one for one in _arrays(here, parts) if not one.dtype.startswith(("int", "uint", "bool")))
+    if odd:
+        return Operation("inside", (*odd, *operands[:1]), cure="An index is a whole number: .astype(int).")
     none = [part for part in parts if isinstance(part, ast.Constant) and part.value in (None, ...)]
     return Operation(
         "too_many_indices", operands[:1], fitting.indices(len(parts) - len(none)), cure=_NO_BATCH
