@@ -70,7 +70,7 @@ def _list(rows: Sequence[Row], level: int | None, report: Report) -> None:
 def _counted(found: Sequence[Level], report: Report) -> str:
     failed = report.failure is not None and not report.failure.limit
     one = "; one is shown" if sum(level.count for level in found) > 1 else ""
-    return f"{calls_text(found)} {'before the error' if failed else 'in your code'}{one}"
+    return f"{calls_text(found)} {'up to the error' if failed else 'in your code'}{one}"
 
 
 def _label(row: Row, *, marked: bool) -> str:

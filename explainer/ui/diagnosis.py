@@ -14,11 +14,12 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explainer.figures import ruler
-from explainer.report import Blame, Failure, Finding, Report, Span
+from explainer.report import Blame, Failure, Finding, Mismatch, Report, Span
 from explainer.ui import cards, marks, markup, words
 from explainer.ui.explanation import Explanation
 from explainer.ui.markup import Html, escape, join, tag
 from explainer.views import fix_text
+from explainer.views.focus import focus
 
 _SEVERITY = {"error": "pg-bad", "warning": "pg-warn", "info": "pg-mute"}
 _MOST_FINDINGS = 12
@@ -33,7 +34,7 @@ def failure(shown: Explanation) -> None:
         return
     card.html(_card(failed, report))
     if failed.mismatch is not None and failed.mismatch.lanes:
-        scale.html(ruler.ruler(failed.mismatch, report))
+        scale.html(ruler.ruler(*as_pictured(failed.mismatch, report)))
     _raised(failed, raised)
     with mended.container(key="mended", gap="xsmall"):
         _fixes(shown)
@@ -112,6 +113,17 @@ def places(blame: Blame, report: Report) -> str:
     return ", ".join(dict.fromkeys(found))
 
 
+def as_pictured(mismatch: Mismatch, report: Report) -> tuple[Mismatch, Report]:
+    """Returns what does not fit as part of the call it is of, so that levels have the picture's colours."""
+    blamed = report.failure.blame.levels if report.failure else ()
+    level = max(blamed, default=None) if mismatch.level is None else mismatch.level
+    call = focus(report, level)
+    seen = call.failure.mismatch if call.failure else None
+    if seen is None or _takers(seen) != _takers(mismatch):  # a level around the call is not pictured
+        return mismatch, report
+    return seen, call
+
+
 def _grave(found: Sequence[Finding]) -> bool:
     return any(finding.severity != "info" for finding in found)
 
@@ -144,6 +156,10 @@ def _way_on(failed: Failure, report: Report) -> Html:
         "Is the code a whole script? \u201cRun as a script\u201d, above it, runs it as it is.",
         "pg-where",
     )
+
+
+def _takers(mismatch: Mismatch) -> list[bool]:
+    return [level is None for lane in mismatch.lanes for level in lane.taken]
 
 
 def _raised(failed: Failure, slot: DeltaGenerator) -> None:

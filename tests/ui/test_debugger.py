@@ -15,7 +15,7 @@ import explainer
 from explainer import lessons, links, sandbox
 from explainer.report import Blame, Failure, Finding, Fix, Leaf, Mismatch, Report, StageReport, Wanted
 from explainer.spec import Argument, Request, Vmap
-from explainer.ui import calls, entry, marks, picture, words
+from explainer.ui import calls, diagnosis, entry, marks, picture, words
 from explainer.ui.editor import Range
 from explainer.ui.explanation import Explanation
 from explainer.xray import Span
@@ -207,6 +207,24 @@ def test_the_call_that_is_looked_at_is_marked_and_every_call_lights_its_place():
     assert [spot.ranges[0].line for spot in margin.spots] == [1, 2]
     assert marks.of(shown).marks == ()
     assert calls.picked(None) is None
+
+
+@pytest.mark.parametrize(
+    ("call", "levels"),
+    [
+        ("jax.vmap(jnp.sin)(X)\njax.vmap(jnp.dot)(X, Y)", ["i"]),
+        ("jax.vmap(jnp.sin)(X)\njax.vmap(jax.vmap(jnp.dot), (0, None))(X, Y)", ["i", "j"]),
+        ("jax.vmap(lambda x: jax.vmap(jnp.dot)(x, Y))(X)", ["j"]),
+    ],
+)
+def test_what_does_not_fit_has_the_levels_of_the_picture(call: str, levels: list[str]):
+    code = f"X, Y = jnp.ones((3, 2)), jnp.ones((4, 2))\n{call}\n"
+    report = explainer.explain(Request(code), until="run")
+    assert report.failure is not None
+    assert report.failure.mismatch is not None
+    mismatch, seen = diagnosis.as_pictured(report.failure.mismatch, report)
+    assert [level.name for level in seen.levels] == levels
+    assert mismatch.level == len(levels) - 1
 
 
 def test_a_silent_bug_is_marked_once_and_its_place_lights_the_same_words():
