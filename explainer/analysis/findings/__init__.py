@@ -17,6 +17,7 @@ from explainer.analysis.findings import (
     broadcasts,
     devices,
     indices,
+    key_rows,
     keys,
     loops,
     nesting,
@@ -37,8 +38,10 @@ SECONDS = 1.5  # no further finder is begun after this
 MOST_EQUATIONS = 3000
 Finder = Callable[[Scope], Iterable[Finding]]
 
+_KEYS: tuple[Finder, ...] = (keys.shared, key_rows.equal, keys.reused, key_rows.halved)
+
 FINDERS: tuple[Finder, ...] = (
-    keys.all_of_them,
+    *_KEYS,
     broadcasts.accidental,
     purity.unlike_a_loop,
     purity.drawn_in_python,
@@ -59,7 +62,7 @@ FINDERS: tuple[Finder, ...] = (
 )
 """Those that only read come first, those that run something last."""
 NO_TIME = 0.0  # an end that is over: nothing is tried
-_READING: tuple[Finder, ...] = (keys.all_of_them, broadcasts.unmended, nonfinite.made, devices.lost)
+_READING: tuple[Finder, ...] = (*_KEYS, broadcasts.unmended, nonfinite.made, devices.lost)
 """Those that an edited request is read by: its fix must leave nothing of them."""
 
 

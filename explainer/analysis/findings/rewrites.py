@@ -86,11 +86,13 @@ def in_code(
 ) -> Iterator[Fix]:
     """Gives a fix that edits the code, where it then runs and has no finding of this kind; else nothing.
 
-    A script that took long is not run again.
+    A script that took long is not run again, nor is the file of a function that exists already.
     """
     from explainer.analysis import findings
 
-    request = scope.report.request
+    request, program = scope.report.request, scope.run.program
+    if program is not None and not program.scope:
+        return
     took = sum(stage.seconds for stage in scope.report.stages)
     if text is None or text == request.code or scope.end - time.perf_counter() < took * _AGAIN:
         return

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import jax
+import jax.numpy as jnp
 import pytest
 
-from explainer import lessons
+from explainer import explain, lessons
 from explainer.analysis import findings, pipeline, stages
 from explainer.analysis.run import Run, RunLimits
 from explainer.analysis.scripts import SCRIPT
@@ -157,3 +159,11 @@ def test_a_finder_that_fails_leaves_a_note(monkeypatch):
     monkeypatch.setattr(findings, "FINDERS", (broken,))
     report = pipeline.explain(stated("f = lambda x: x * 2", {"x": "f32[3]"}, "0"))
     assert report.notes == ("the search for silent bugs ended early (ValueError: out of paper)",)
+
+
+def test_the_file_of_a_live_function_is_not_run_to_try_a_fix():
+    def guarded(x):
+        return jnp.where(x > 0, jnp.sqrt(x), 0.0)
+
+    report = explain(jax.vmap(jax.grad(guarded)), jnp.array([4.0, 0.0]))
+    assert [(each.kind, each.fixes) for each in report.findings] == [("nan_gradient", ())]
