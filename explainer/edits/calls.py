@@ -85,6 +85,16 @@ def _root(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
+def _unconverted(node: ast.expr) -> ast.expr:
+    """Takes a value out of what asks Python for a number: float(x), x.item() -> x."""
+    match node:
+        case ast.Call(func=ast.Name(id=name), args=[inner], keywords=[]) if name in _CASTS:
+            return inner
+        case ast.Call(func=ast.Attribute(value=inner, attr=attr), args=[], keywords=[]) if attr in _DROPPED:
+            return inner
+    return node
+
+
 def _debug_print(text: Text, shown: ast.JoinedStr) -> str:
     """Writes a print of an f-string with jax.debug.print: f"{x:.2f}" -> "{:.2f}", x."""
     said, given = "", []
@@ -96,5 +106,5 @@ def _debug_print(text: Text, shown: ast.JoinedStr) -> str:
             parts = spec.values if isinstance(spec, ast.JoinedStr) else []
             plain = "".join(str(p.value) for p in parts if isinstance(p, ast.Constant))
             said += f"{{:{plain}}}" if plain else "{}"
-            given.append(text.of(part.value))
+            given.append(text.of(_unconverted(part.value)))
     return f"jax.debug.print({', '.join([repr(said), *given])})"
