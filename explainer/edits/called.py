@@ -61,12 +61,11 @@ def with_key(text: str, call: Span, function: str, key: str, count: int) -> str 
     """
     parsed, node = Text(text), _call(text, call)
     makings = making.called(text, call, 1)
-    definitions = [n for n in ast.walk(parsed.tree) if isinstance(n, ast.FunctionDef) and n.name == function]
-    uses = [n for n in ast.walk(parsed.tree) if isinstance(n, ast.Name) and n.id == function]
-    if node is None or not makings or len(definitions) != 1 or len(uses) != 1:
+    if node is None or node.keywords or not makings:
         return None
-    given = definitions[0].args
-    if given.defaults or given.vararg or given.kwonlyargs or given.kwarg or not given.args or node.keywords:
+    made = next(n for n in reversed(parsed.path(makings[0])) if isinstance(n, ast.Call))
+    given = _parameters(parsed, made, function)
+    if given is None or given.defaults or given.vararg or given.kwonlyargs or given.kwarg or not given.args:
         return None
     if len(given.args) != len(node.args):
         return None
@@ -75,7 +74,6 @@ def with_key(text: str, call: Span, function: str, key: str, count: int) -> str 
         Patch(last, last, f", {key}"),
         Patch(handed, handed, f", jax.random.split({key}, {count})"),
     ]
-    made = next(n for n in reversed(parsed.path(makings[0])) if isinstance(n, ast.Call))
     axes = next((each.value for each in made.keywords if each.arg == "in_axes"), None)
     axes = made.args[1] if axes is None and len(made.args) > 1 else axes
     if isinstance(axes, ast.Tuple) and axes.elts:
@@ -84,6 +82,15 @@ def with_key(text: str, call: Span, function: str, key: str, count: int) -> str 
     elif axes is not None and ast.unparse(axes) != "0":
         return None
     return parsed.patched(patches)
+
+
+def _parameters(parsed: Text, made: ast.Call, function: str) -> ast.arguments | None:
+    """Returns the parameters of a mapped function that nothing else calls; None where that is not sure."""
+    if made.args and isinstance(made.args[0], ast.Lambda):
+        return made.args[0].args
+    definitions = [n for n in ast.walk(parsed.tree) if isinstance(n, ast.FunctionDef) and n.name == function]
+    uses = [n for n in ast.walk(parsed.tree) if isinstance(n, ast.Name) and n.id == function]
+    return definitions[0].args if len(definitions) == len(uses) == 1 else None
 
 
 def looped(text: str, call: Span) -> str | None:

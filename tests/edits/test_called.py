@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from explainer.edits import called
@@ -25,16 +27,23 @@ def at(code: str, text: str) -> Span:
          "jax.pmap(f, out_axes=0)(x)"),
         (called.stacked, "g = jax.pmap(f, out_axes=None)\ng(x)", "g(x)", "g = jax.pmap(f, out_axes=0)\ng(x)"),
         (called.stacked, "g = h\ng(x)", "g(x)", None),
-        (lambda *given: called.keyed(*given, 0, (None, 0), 4), KEYED, KEYED[4:],
+        (partial(called.keyed, place=0, axes=(None, 0), count=4), KEYED, KEYED[4:],
          "y = jax.vmap(f, in_axes=(0, 0))(jax.random.split(key, 4), x)"),
-        (lambda *given: called.keyed(*given, 0, (None, 0, 0), 4), KEYED, KEYED[4:], None),
-        (lambda *given: called.with_key(*given, "f", "key", 4), "def f(x):\n    return g(key)\nvmap(f)(X)",
+        (partial(called.keyed, place=0, axes=(None, 0, 0), count=4), KEYED, KEYED[4:], None),
+        (partial(called.with_key, function="f", key="key", count=4),
+         "def f(x):\n    return g(key)\nvmap(f)(X)",
          "vmap(f)(X)", "def f(x, key):\n    return g(key)\nvmap(f)(X, jax.random.split(key, 4))"),
-        (lambda *given: called.with_key(*given, "f", "key", 4),
+        (partial(called.with_key, function="f", key="key", count=4),
          "def f(x, w):\n    return g(key)\nvmap(f, (0, None))(X, W)", "vmap(f, (0, None))(X, W)",
          "def f(x, w, key):\n    return g(key)\nvmap(f, (0, None, 0))(X, W, jax.random.split(key, 4))"),
-        (lambda *given: called.with_key(*given, "f", "key", 4),
+        (partial(called.with_key, function="f", key="key", count=4),
          "def f(x):\n    return g(key)\nvmap(f)(X)\nf(x)", "vmap(f)(X)", None),
+        (
+            partial(called.with_key, function="<lambda>", key="key", count=4),
+            "vmap(lambda x: x + g(key))(X)",
+            "vmap(lambda x: x + g(key))(X)",
+            "vmap(lambda x, key: x + g(key))(X, jax.random.split(key, 4))",
+        ),
         (called.looped, "y = jax.vmap(f)(X)", "jax.vmap(f)(X)", "y = jax.lax.map(f, X)"),
         (called.looped, "y = jax.vmap(f)(X, Y)", "jax.vmap(f)(X, Y)",
          "y = jax.lax.map(lambda each: f(*each), (X, Y))"),

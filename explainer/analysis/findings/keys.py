@@ -239,7 +239,7 @@ def _split_in_code(scope: Scope, draw: _Draw, keys: list[Input]) -> Iterator[Fix
     handed = [leaf.path for leaf in level.inputs]
     if name not in handed:
         text = called.with_key(code, level.span, level.function, name, count)
-        said = f"Hand {name} over as an argument of {level.function}, split"
+        said = f"Hand {name} over as one more argument, split"
     else:
         text = called.keyed(
             code, level.span, handed.index(name), tuple(leaf.axis for leaf in level.inputs), count
