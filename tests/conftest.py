@@ -14,6 +14,10 @@ from tests.browser import ADVICE, FLAGS, ROOT, Watch, find_chromium, streamlit_s
 
 # Before any test imports jax: some tests start a backend while they are collected, and pmap needs devices.
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "8")
+# XLA compiles thousands of tiny programs here, each run once: plainer machine code takes a third of the time.
+# `XLA_FLAGS= make test` has XLA as it is; so has the app that the browser looks at.
+XLA_AS_GIVEN = os.environ.get("XLA_FLAGS", "")
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -93,7 +97,8 @@ def open_page(browser: Browser, watch: Watch) -> Iterator[Callable[..., Page]]:
 @pytest.fixture(scope="session")
 def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the real app, served for the whole session."""
-    with streamlit_server(ROOT / "app.py", tmp_path_factory.mktemp("app") / "log.txt") as url:
+    log = tmp_path_factory.mktemp("app") / "log.txt"
+    with streamlit_server(ROOT / "app.py", log, {"XLA_FLAGS": XLA_AS_GIVEN}) as url:
         yield url
 
 
