@@ -15,8 +15,9 @@ import jax
 
 from bench import measure
 from explainer import Argument, Request, notation
-from explainer.analysis import parsing, wanted
-from explainer.analysis.trying import Trials
+from explainer.analysis import parsing
+from explainer.analysis.wanting import wanted
+from explainer.analysis.wanting.trying import Trials
 
 REPEATS = 7
 DIST = "def f(a, b):\n    return jnp.sqrt(jnp.sum((a - b) ** 2))\n"

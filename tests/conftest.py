@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser import ADVICE, FLAGS, ROOT, Watch, find_chromium, streamlit_server
 
@@ -18,6 +18,8 @@ os.environ.setdefault("JAX_NUM_CPU_DEVICES", "8")
 # `XLA_FLAGS= make test` has XLA as it is; so has the app that the browser looks at.
 XLA_AS_GIVEN = os.environ.get("XLA_FLAGS", "")
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
+
+expect.set_options(timeout=15_000)  # ms; two cores run the app, its workers, Chromium and other tests at once
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
