@@ -74,6 +74,7 @@ def test_a_silent_bug_lights_the_words_it_comes_from(app_url: str, open_page: Op
     page = open_page(f"{app_url}/?r={links.encode(NOISE)}")
     told = page.locator(".pg-finding").first
     expect(told).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("button", name="Run again")).to_be_visible()  # nothing moves under the pointer
     expect(page.locator(".vx-from-outside")).to_have_count(0)
     told.hover() if way == "pointer" else told.focus()
     expect(page.locator(".vx-from-outside").first).to_contain_text("jax.random.normal")

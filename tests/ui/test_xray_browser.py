@@ -14,9 +14,9 @@ Open = Callable[..., Page]
 
 
 def shown(page: Page, tab: str) -> Page:
-    expect(page.locator(".pg-status")).to_contain_text(
-        "same as a Python loop", timeout=30_000
-    )  # the first worker
+    status = page.locator(".pg-status")
+    expect(status).to_contain_text("same as a Python loop", timeout=30_000)  # the first worker
+    expect(page.get_by_role("button", name="Run again")).to_be_visible()  # nothing is drawn anew after it
     page.get_by_role("tab", name=tab, exact=True).click()
     return page
 
