@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from explainer import notation
@@ -247,8 +247,3 @@ def _alike(search: Search, state: _State, request: Request, error: Exception) ->
     if before is None or after is None:
         return before is after
     return old.text(before) == new.text(after) and before.line >= after.line
-
-
-def with_code(request: Request, text: str) -> Request:
-    """Returns the request with its code replaced."""
-    return replace(request, code=text)
