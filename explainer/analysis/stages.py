@@ -88,7 +88,7 @@ def _trace(run: Run) -> None:
         return
     try:
         _raise_as_jax_does(program)
-    except Exception:
+    except Exception:  # whatever it is: what was traced before it is shown beside it
         _follow_to_failure(run)
         raise
     if axes.never_mapped(program):

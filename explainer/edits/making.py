@@ -90,7 +90,7 @@ def _value_of(parsed: Text, name: str) -> ast.expr | None:
     for node in ast.walk(parsed.tree):
         if not name and isinstance(node, ast.Expr):
             return node.value
-        if isinstance(node, ast.Assign) and any(_last(target) == name for target in node.targets):
+        if isinstance(node, ast.Assign) and any(last_name(target) == name for target in node.targets):
             found = node.value
         if isinstance(node, ast.FunctionDef) and node.name == name:
             calls = (each for each in node.decorator_list if isinstance(each, ast.Call) and _makes(each))
@@ -106,11 +106,12 @@ def _span(parsed: Text, node: ast.expr, source: str) -> Span:
 
 
 def _makes(node: ast.Call) -> bool:
-    given = [node.func, *(node.args[:1] if _last(node.func) == "partial" else [])]
-    return any(_last(each) in ("vmap", "pmap") for each in given)
+    given = [node.func, *(node.args[:1] if last_name(node.func) == "partial" else [])]
+    return any(last_name(each) in ("vmap", "pmap") for each in given)
 
 
-def _last(node: ast.expr) -> str:
+def last_name(node: ast.expr) -> str:
+    """Returns the name that an expression ends in: jax.vmap -> vmap; "" where it is no name."""
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
@@ -178,7 +179,7 @@ def _decorator(parsed: Text, function: str) -> ast.expr | None:
         for node in ast.walk(parsed.tree)
         if isinstance(node, ast.FunctionDef) and node.name == function
         for each in node.decorator_list
-        if _last(each) == "vmap" or isinstance(each, ast.Call) and _makes(each)
+        if last_name(each) == "vmap" or isinstance(each, ast.Call) and _makes(each)
     ]
     return found[0] if len(found) == 1 else None
 
@@ -189,7 +190,7 @@ def _nest(parsed: Text, after: Request, makings: Sequence[Span | None], function
     inner = _making(parsed, makings[-1] if makings else None)
     if outer is None or inner is None or not after.levels:
         return None
-    if _last(outer.func) == "partial":
+    if last_name(outer.func) == "partial":
         return _decorators(parsed, outer, after.levels) if outer is inner else None
     mapped = inner.args[0] if inner.args else None
     if mapped is None or parsed.start(mapped) < parsed.start(outer) or parsed.end(mapped) > parsed.end(outer):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
+from explainer.edits.making import last_name
 from explainer.edits.nests import axis_names
 from explainer.edits.text import Edit, Patch, Text
 
@@ -66,15 +67,11 @@ def named(code: str, names: Sequence[str]) -> list[Edit]:
     return found
 
 
-def _name(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
-
-
 def _maps(node: ast.expr) -> bool:
     """Tells `jax.vmap(...)` and `partial(jax.vmap, ...)`."""
     if not isinstance(node, ast.Call):
         return False
-    return _name(node.func) in _MAPS or (bool(node.args) and _name(node.args[0]) in _MAPS)
+    return last_name(node.func) in _MAPS or (bool(node.args) and last_name(node.args[0]) in _MAPS)
 
 
 def _keyword(text: Text, node: ast.Call) -> Iterator[Edit]:
@@ -87,7 +84,7 @@ def _keyword(text: Text, node: ast.Call) -> Iterator[Edit]:
 
 def _data(text: Text, node: ast.Call) -> Iterator[Edit]:
     """Hands data to the mapped function: jax.vmap(f, x) -> jax.vmap(f)(x)."""
-    if _name(node.func) in _MAPS and len(node.args) > 1:
+    if last_name(node.func) in _MAPS and len(node.args) > 1:
         given = ", ".join(text.of(argument) for argument in node.args[1:])
         settings = "".join(f", {text.of(keyword)}" for keyword in node.keywords)
         new = f"{text.of(node.func)}({text.of(node.args[0])}{settings})({given})"
@@ -98,7 +95,12 @@ def _bound(text: Text, node: ast.Call) -> Iterator[Edit]:
     """Binds what is passed by name before mapping: vmap(f)(x, n=2) -> vmap(partial(f, n=2))(x)."""
     making = node.func if isinstance(node.func, ast.Call) else _assigned(text, node.func)
     named = [each for each in node.keywords if each.arg is not None]
-    if not named or not isinstance(making, ast.Call) or _name(making.func) not in _MAPS or not making.args:
+    if (
+        not named
+        or not isinstance(making, ast.Call)
+        or last_name(making.func) not in _MAPS
+        or not making.args
+    ):
         return
     partial = text.name_of("functools.partial", "partial")
     for some in [named, *([each] for each in named if len(named) > 1)]:
@@ -118,14 +120,15 @@ def _assigned(text: Text, node: ast.expr) -> ast.expr | None:
     found = [
         each.value
         for each in ast.walk(text.tree)
-        if isinstance(each, ast.Assign) and any(_name(target) == _name(node) != "" for target in each.targets)
+        if isinstance(each, ast.Assign)
+        and any(last_name(target) == last_name(node) != "" for target in each.targets)
     ]
     return found[0] if len(found) == 1 else None
 
 
 def _called(text: Text, node: ast.Call) -> Iterator[Edit]:
     """Maps a function, not its result: jax.vmap(f(x)) -> jax.vmap(f)(x)."""
-    inner = node.args[0] if _name(node.func) in _MAPS and node.args else None
+    inner = node.args[0] if last_name(node.func) in _MAPS and node.args else None
     if isinstance(inner, ast.Call):
         given = text.text[text.end(inner.func) : text.end(inner)]
         rest = text.text[text.end(inner) : text.end(node)]
@@ -135,8 +138,8 @@ def _called(text: Text, node: ast.Call) -> Iterator[Edit]:
 
 def _inside_out(text: Text, node: ast.Call) -> Iterator[Edit]:
     """Takes the gradient of each example: grad(vmap(f)) -> vmap(grad(f))."""
-    inner = node.args[0] if _name(node.func) in _GRADS and len(node.args) == 1 else None
-    if isinstance(inner, ast.Call) and _name(inner.func) in _MAPS and inner.args and not node.keywords:
+    inner = node.args[0] if last_name(node.func) in _GRADS and len(node.args) == 1 else None
+    if isinstance(inner, ast.Call) and last_name(inner.func) in _MAPS and inner.args and not node.keywords:
         rest = text.text[text.end(inner.args[0]) : text.end(inner)]
         new = f"{text.of(inner.func)}({text.of(node.func)}({text.of(inner.args[0])}){rest}"
         yield Edit(text.replaced(node, new), f"Take the gradient of each example: {new}", 0.5)
@@ -145,7 +148,7 @@ def _inside_out(text: Text, node: ast.Call) -> Iterator[Edit]:
 def _looped(text: Text, node: ast.Call) -> Iterator[Edit]:
     """Loops where JAX cannot map: jax.vmap(f)(x) -> jax.lax.map(f, x)."""
     inner = node.func
-    if not isinstance(inner, ast.Call) or _name(inner.func) != "vmap" or inner.keywords or node.keywords:
+    if not isinstance(inner, ast.Call) or last_name(inner.func) != "vmap" or inner.keywords or node.keywords:
         return
     if len(inner.args) == len(node.args) == 1:
         new = f"{text.lax}.map({text.of(inner.args[0])}, {text.of(node.args[0])})"

@@ -7,14 +7,13 @@ What a fix changes is shown as it is in text, line by line; here the words that 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from explainer.figures.ruler import ruler
 from explainer.report import Blame, Finding, Fix, Reading, Report
 from explainer.spec import Request
 from explainer.views import carets, diagnosis_text, fix_text
-from explainer.views.fix_text import Line
-from explainer.views.markup import Html, escape, join, prose, tag
+from explainer.views.markup import Html, diff_line, escape, join, prose, tag
 
 _SIGNS = {"-": "pg-out", "+": "pg-in", " ": "", "…": ""}
 _SEVERITY = {"error": "pg-bad", "warning": "pg-warn", "info": ""}
@@ -88,22 +87,11 @@ def _card(fix: Fix, request: Request, names: Sequence[str]) -> Html:
     for place, each in ((fix_text.place_text(fix, names), fix), *fix_text.also_changed(fix, request, names)):
         if edit := fix_text.diff(each):
             parts += [tag("p", escape(place), "pg-note")] if place else []
-            lines = join(tag("div", join(_line(line)), _SIGNS[line.sign]) for line in edit)
+            lines = join(tag("div", diff_line(line), _SIGNS[line.sign]) for line in edit)
             parts.append(tag("div", lines, "pg-diff pg-scroll", tabindex="0"))
     if proven := fix_text.proven_text(fix):
         parts.append(tag("p", escape(proven), "pg-note"))
     return tag("li", join(parts))
-
-
-def _line(line: Line) -> Iterator[Html]:
-    """Yields the sign of a line of a diff and its text, the words that differ marked."""
-    yield escape(f"{line.sign} ")
-    at = 0
-    for start, end in line.marks:
-        yield escape(line.text[at:start])
-        yield tag("mark", escape(line.text[start:end]))
-        at = end
-    yield escape(line.text[at:])
 
 
 def _reading(reading: Reading) -> Html:

@@ -5,7 +5,7 @@ Fix ─▶ card ─ Apply ─▶ Session.draft, and back by "Undo the fix"
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -14,7 +14,7 @@ from explainer.spec import Request
 from explainer.ui import markup, session
 from explainer.ui.markup import Html, escape, tag
 from explainer.views import diagnosis_text, fix_text
-from explainer.views.fix_text import Line
+from explainer.views.markup import diff_line
 
 _SIGNS = {"-": "pg-minus", "+": "pg-plus", " ": "", "…": "pg-mute"}
 
@@ -60,17 +60,6 @@ def _edit(place: str, fix: Fix) -> Html:
     edit = fix_text.diff(fix)
     if not edit:
         return Html("")
-    lines = markup.join(tag("div", markup.join(_line(line)), _SIGNS[line.sign]) for line in edit)
+    lines = markup.join(tag("div", diff_line(line), _SIGNS[line.sign]) for line in edit)
     shown = tag("div", lines, "pg-edit", role="group", aria_label="Before and after")
     return markup.join((tag("div", escape(place), "pg-place"), shown)) if place else shown
-
-
-def _line(line: Line) -> Iterator[Html]:
-    """Yields the sign of a line of a diff and its text, the words that differ marked."""
-    yield escape(f"{line.sign} ")
-    at = 0
-    for start, end in line.marks:
-        yield escape(line.text[at:start])
-        yield tag("mark", escape(line.text[start:end]))
-        at = end
-    yield escape(line.text[at:])

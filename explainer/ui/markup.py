@@ -8,25 +8,20 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Sequence
-from typing import NewType
 
 import streamlit as st
 
 from explainer.report import BatchedAval
 from explainer.source import short_dtype
-
-Html = NewType("Html", str)
+from explainer.views.markup import Html as Html
+from explainer.views.markup import escape as escape
+from explainer.views.markup import join as join
 
 _LINK = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)", re.IGNORECASE)  # where a bare address can be broken
 _JOINER = "\u2060"  # has no width, and no address holds it
 _GLOW = "background:var(--pg-tint);box-shadow:inset 3px 0 var(--pg-glow)"
 _CODE = re.compile(r"`([^`\n]+)`")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&\"'])")
-
-
-def escape(text: object) -> Html:
-    """Returns any text so that it shows as it is."""
-    return Html(html.escape(str(text)))
 
 
 def coded(text: str) -> Html:
@@ -45,11 +40,6 @@ def tag(name: str, content: str, css: str = "", **attributes: str) -> Html:
     return Html(
         f'<{name} class="{css}"{extra}>{content}</{name}>' if css else f"<{name}{extra}>{content}</{name}>"
     )
-
-
-def join(parts: Iterable[Html], between: str = "") -> Html:
-    """Returns safe parts as one."""
-    return Html(between.join(parts))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Html]], css: str = "") -> Html:

@@ -11,6 +11,7 @@ from typing import NewType
 
 from explainer.report import BatchedAval
 from explainer.source import short_dtype
+from explainer.views.fix_text import Line
 
 Html = NewType("Html", str)
 
@@ -38,6 +39,15 @@ def prose(text: str) -> Html:
 def join(parts: Iterable[Html], between: str = "") -> Html:
     """Returns safe parts as one; `between` must be safe too."""
     return Html(between.join(parts))
+
+
+def diff_line(line: Line) -> Html:
+    """Returns the sign of a line of a diff and its text, the words that differ marked."""
+    parts, at = [escape(f"{line.sign} ")], 0
+    for start, end in line.marks:
+        parts += [escape(line.text[at:start]), tag("mark", escape(line.text[start:end]))]
+        at = end
+    return join([*parts, escape(line.text[at:])])
 
 
 def table(head: Sequence[str], bodies: Iterable[Iterable[Sequence[Html]]]) -> Html:
