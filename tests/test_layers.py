@@ -62,6 +62,9 @@ LAYERS = (
         lazily=("explainer.analysis", "jax"),
         never=INTERNALS,
     ),
+    # The walls of the kernel: loaded where they are put up, since other systems do not have them.
+    Layer("explainer/sandbox/files.py", ("explainer.sandbox", *PLAIN), lazily=("landlockpy",)),
+    Layer("explainer/sandbox/syscalls.py", (), lazily=("pyseccomp",)),
     Layer("explainer/sandbox/*.py", ("msgspec", "psutil", "explainer.sandbox", *PLAIN)),
     Layer("explainer/figures/*.py", ("explainer.figures", *PLAIN)),
     # The fallback picture, where the player cannot load, is Streamlit's chart of a Plotly figure.

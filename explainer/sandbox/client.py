@@ -138,6 +138,7 @@ def _attempt(pool: Pool, partial: Report, until: Stage, limits: Limits) -> Gener
             if time.monotonic() - began > job.START_S:
                 raise Unavailable(f"no zygote could be made in {job.START_S:g} s")
             child = pool.take(limits, job.BEAT_S)
+            partial = replace(partial, isolation=pool.isolation)  # known once there is a worker
             yield _starting(partial, began, "starting a worker")
         return (yield from _follow(pool, child, partial, until))
     except Unavailable as error:

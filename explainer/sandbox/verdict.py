@@ -17,7 +17,7 @@ from explainer.spec import SCRIPT_STAGES, STAGES, Stage
 
 Kind = Literal[
     "answer", "raised", "crash", "lost", "unavailable", "bad_answer",
-    "deadline", "memory", "output", "answer_size", "source_size",
+    "deadline", "memory", "threads", "output", "answer_size", "source_size",
 ]  # fmt: skip
 
 DOING: dict[Stage, str] = {
@@ -99,6 +99,13 @@ TEXTS: dict[Kind, Text] = {
         "One explanation may hold {memory_mb:,} MiB. Use smaller arrays: the axes stay the same.",
         "memory",
         "memory_mb",
+    ),
+    "threads": Text(
+        "ThreadLimitExceeded",
+        "Stopped for starting too many threads while {doing}",
+        "One explanation may hold {threads:,} threads. JAX needs none of yours: remove what starts them.",
+        "threads",
+        "threads",
     ),
     "output": Text(
         "OutputLimitExceeded",

@@ -2,6 +2,7 @@
 
     pool ── Spawn, Start, Kill ─▶ zygote ── Up, Spawned, Dead, Broken ─▶ pool
     pool ── Job ─▶ worker ── Ready, Progress…, Answer | Raised ─▶ pool
+    pool ── Spawn(bait) ─▶ zygote ─▶ canary ── Tried ─▶ pool
 
 A frame is four bytes of length and one MessagePack message of a declared type. No pickle.
 A worker runs the user's code, so nothing it says is believed: a frame past its cap, of a
@@ -19,7 +20,8 @@ from typing import TypeVar
 import msgspec
 
 from explainer.report import Leaf, Report, clean
-from explainer.sandbox.settings import Limits, Strategy
+from explainer.sandbox.canary import Bait
+from explainer.sandbox.settings import Limits, Strategy, Wall
 from explainer.spec import Request, Stage
 
 HEADER = struct.Struct("<I")
@@ -43,13 +45,20 @@ class Config(msgspec.Struct, frozen=True):
     target: str
     warmup: str
     path: tuple[str, ...]
+    walls: tuple[Wall, ...] = ()
+    readable: tuple[str, ...] = ()
+    landlock_abi: int = 0
 
 
 class Spawn(msgspec.Struct, frozen=True, tag=True):
-    """Orders a worker; its end of the socket and of the output pipe travel with the bytes."""
+    """Orders a worker; its end of the socket and of the output pipe travel with the bytes.
+
+    With `bait` it is a canary: it tries to get out, tells what it could, and takes no request.
+    """
 
     job: int
     limits: Limits
+    bait: Bait | None = None
 
 
 class Start(msgspec.Struct, frozen=True, tag=True):
@@ -86,7 +95,8 @@ class Spawned(msgspec.Struct, frozen=True, tag=True):
 class Dead(msgspec.Struct, frozen=True, tag=True):
     """Says how a worker ended.
 
-    `why`: "memory" or "deadline" (a limit), "order" (ours), "zygote" (it died too), "" (its own doing).
+    `why`: "memory", "threads" or "deadline" (a limit), "order" (ours), "zygote" (it died too), "" (its own
+    doing).
     """
 
     job: int
@@ -104,9 +114,18 @@ class Job(msgspec.Struct, frozen=True, tag=True):
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
-    """Says that a worker is warm; `seconds` since it was made."""
+    """Says that a worker is warm, `seconds` after it was made, and which walls stand round it."""
 
     seconds: float
+    walls: tuple[Wall, ...] = ()
+
+
+class Tried(msgspec.Struct, frozen=True, tag=True):
+    """Says what a canary could do (`open`, names of canary.DENIED), and why walls are missing."""
+
+    open: tuple[str, ...]
+    walls: tuple[Wall, ...]
+    missing: tuple[str, ...] = ()
 
 
 class Progress(msgspec.Struct, frozen=True, tag=True):
@@ -130,7 +149,7 @@ class Raised(msgspec.Struct, frozen=True, tag=True):
 
 ToZygote = Spawn | Start | Kill
 FromZygote = Up | Broken | Spawned | Dead
-FromWorker = Ready | Progress | Answer | Raised
+FromWorker = Ready | Tried | Progress | Answer | Raised
 
 T = TypeVar("T")
 
