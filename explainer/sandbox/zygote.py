@@ -169,7 +169,7 @@ class Zygote:
             os._exit(1)
 
     def _watch(self) -> None:
-        """Kills the started workers past their memory or their threads, and those long past their deadline."""
+        """Kills the started workers past their memory or threads, and those long past their deadline."""
         for kid in self._kids.values():
             if kid.started is None or kid.why:
                 continue

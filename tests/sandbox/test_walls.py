@@ -115,7 +115,7 @@ def test_threads_past_their_limit_are_named_and_what_was_found_is_kept(pool):
 def test_calls_by_the_numbers_of_another_architecture_end_the_process(pool):
     if os.uname().machine != "x86_64":
         pytest.skip("int 0x80 is x86's")
-    code = f"""
+    code = """
 import ctypes, mmap
 code = bytes.fromhex("b814000000cd80c3")  # getpid, as 32-bit programs ask for it
 page = mmap.mmap(-1, 4096, prot=7)
