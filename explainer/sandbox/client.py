@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 
-from explainer.report import Failure, Report, StageReport
+from explainer.report import Failure, Isolation, Report, StageReport
 from explainer.sandbox import job, verdict, wire
 from explainer.sandbox.gate import Ticket
 from explainer.sandbox.pool import Child, Pool, Unavailable
@@ -61,6 +61,11 @@ def warm_up() -> None:
     """Starts the standby children in the background, so that the first answer is fast."""
     with contextlib.suppress(SettingError):  # the first request says so, where its reader looks
         _pool()
+
+
+def isolation(timeout: float = 30.0) -> Isolation:
+    """Returns the measured level of the workers; waits for the first measure at most `timeout` seconds."""
+    return _pool().measured(timeout)
 
 
 def shutdown() -> None:

@@ -60,11 +60,9 @@ def refusal(isolation: Isolation, exposed: bool, accepted: bool) -> str:
 def _standing(walls: Collection[Wall], opened: Collection[str]) -> list[str]:
     if not walls:
         return ["Workers are not shut in."]
-    held = len(DENIED) - len(opened)
-    return [
-        f"Code runs behind {_listed([NAMES[wall] for wall in walls])}. "
-        f"At start {len(DENIED)} ways out were tried, {held} of them failed."
-    ]
+    failed = f"{len(DENIED) - len(opened)} of them" if opened else "all of them"
+    behind = _listed([NAMES[wall] for wall in walls])
+    return [f"Code runs behind {behind}. At start {len(DENIED)} ways out were tried, and {failed} failed."]
 
 
 def _listed(words: list[str]) -> str:
