@@ -9,6 +9,7 @@ harmless means. Nothing else decides which level the page may claim.
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import signal
 import socket
@@ -75,6 +76,15 @@ def _signal(bait: Bait) -> None:
     os.kill(bait.pid, 0)
 
 
+def _signal_by_descriptor(bait: Bait) -> None:
+    ends = os.pipe()
+    try:  # who owns a descriptor gets a signal of the setter's choice when data comes; none comes here
+        fcntl.fcntl(ends[0], fcntl.F_SETOWN, bait.pid)
+    finally:
+        for end in ends:
+            os.close(end)
+
+
 def _trace(bait: Bait) -> None:
     _call("ptrace", PTRACE_SEIZE, bait.pid, None, None)
 
@@ -134,6 +144,7 @@ DENIED = (
     Denied("change_files", "change files", _change_file),
     Denied("read_processes", "read what other processes hold", _read_process),
     Denied("signal", "send signals to other processes", _signal),
+    Denied("signal_by_descriptor", "have descriptors signal other processes", _signal_by_descriptor),
     Denied("trace", "trace other processes", _trace),
     Denied("limit_others", "look into the limits of other processes", _limit_others),
     Denied("connect", "connect to services of this machine", _connect),

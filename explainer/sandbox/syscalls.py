@@ -20,7 +20,7 @@ ALLOWED = {
     "how many cores, which priority": "sched_getaffinity sched_getparam sched_getscheduler "
     "sched_get_priority_max sched_get_priority_min",
     "opening files, of which Landlock lets few be opened": "open openat",
-    "what is open already": "read write readv writev pread64 lseek close fcntl dup dup2 dup3 "
+    "what is open already": "read write readv writev pread64 lseek close dup dup2 dup3 "
     "fadvise64 pipe2 eventfd2",
     "names and sizes of files": "stat lstat fstat newfstatat statx access faccessat faccessat2 "
     "readlink readlinkat getdents64 getcwd chdir",
@@ -40,6 +40,11 @@ CLONE_THREAD = 0x10000
 CLONE_NEW_ANYTHING = 0x7E020080  # every CLONE_NEW* flag
 TERMINAL_QUESTIONS = (0x5401, 0x5413, 0x5451)  # TCGETS, TIOCGWINSZ, FIOCLEX
 NAME_OF_A_THREAD = (15, 16)  # prctl PR_SET_NAME, PR_GET_NAME
+# fcntl F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC. Not F_SETOWN and F_SETSIG: with these a
+# descriptor sends any signal to any process of this user.
+OF_DESCRIPTORS = (0, 1, 2, 3, 4, 1030)
+CONDITIONS = (("prctl", 0, NAME_OF_A_THREAD), ("ioctl", 1, TERMINAL_QUESTIONS), ("fcntl", 1, OF_DESCRIPTORS))
+"""Calls that need a condition: the argument of that index must be one of these values."""
 
 
 class Unusable(Exception):
@@ -69,10 +74,9 @@ def restrict() -> None:
     rules.add_rule(seccomp.ALLOW, "tgkill", seccomp.Arg(0, seccomp.EQ, os.getpid()))
     # prlimit64: itself, and to read
     rules.add_rule(seccomp.ALLOW, "prlimit64", seccomp.Arg(0, seccomp.EQ, 0), seccomp.Arg(2, seccomp.EQ, 0))
-    for option in NAME_OF_A_THREAD:
-        rules.add_rule(seccomp.ALLOW, "prctl", seccomp.Arg(0, seccomp.EQ, option))
-    for request in TERMINAL_QUESTIONS:
-        rules.add_rule(seccomp.ALLOW, "ioctl", seccomp.Arg(1, seccomp.EQ, request))
+    for name, index, values in CONDITIONS:
+        for value in values:
+            rules.add_rule(seccomp.ALLOW, name, seccomp.Arg(index, seccomp.EQ, value))
     try:
         rules.load()
     except OSError as error:
