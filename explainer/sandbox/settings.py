@@ -10,6 +10,8 @@ EXPLAINER_SPARES       workers kept warm (2)
 EXPLAINER_STRATEGY     how a worker is made: "fork" (Linux) or "exec" (elsewhere)
 EXPLAINER_DEVICES      devices that a worker's CPU is shown to JAX as, for pmap and shard_map (8)
 EXPLAINER_PLATFORM     "cpu", "gpu", ...: what JAX_PLATFORMS is in workers (JAX's own default)
+
+Those of workers on other hosts are in `cluster_settings`.
 """
 
 from __future__ import annotations
