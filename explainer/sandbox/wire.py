@@ -27,6 +27,8 @@ from explainer.spec import Request, Stage
 
 HEADER = struct.Struct("<I")
 CONTROL_CAP = 1 << 16
+CONTAINERS = bytes([*range(0x80, 0xA0), *range(0xDC, 0xE0)])  # how lists and maps begin in MessagePack
+CONTAINERS_CAP = 3_000_000
 MB = 1 << 20
 OP_OFFER, OP_EXPLAIN = "explainer_offer", "explainer_explain"  # what a worker of a cluster is asked for
 
@@ -197,9 +199,11 @@ def to_worker(payload: bytes) -> Job:
 
 def from_worker(payload: bytes) -> FromWorker:
     """Returns a worker's message in a frame; raises BadFrame."""
+    _require_few_values(payload)
     message = _decode(_FROM_WORKER, payload)
     if isinstance(message, (Progress, Answer)):
-        _require_plain_previews(message.report)
+        for leaf in _leaves(message.report):
+            _require_plain(leaf)
     return message
 
 
@@ -270,15 +274,28 @@ def clean_request(request: Request) -> Request:
     return replace(request)
 
 
-def _require_plain_previews(report: Report) -> None:
-    """Raises BadFrame unless each preview is nested lists of numbers and text: its type says Any."""
-    waiting: list[object] = [leaf.preview for leaf in _leaves(report)]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, list):
-            waiting += value
-        elif not isinstance(value, (bool, int, float, str, type(None))):
-            raise BadFrame(f"a preview holds {type(value).__name__}")
+def _require_few_values(payload: bytes) -> None:
+    """Raises BadFrame for bytes that would unfold into far more memory than they take themselves.
+
+    An empty list is one byte on the wire and 56 in Python. Lists and maps begin with one of these bytes,
+    which text holds only outside of ASCII, so the count is an upper bound.
+    """
+    containers = len(payload) - len(payload.translate(None, CONTAINERS))
+    if containers > CONTAINERS_CAP:
+        raise BadFrame(f"a message of up to {containers:,} lists; at most {CONTAINERS_CAP:,} are taken")
+
+
+def _require_plain(leaf: Leaf) -> None:
+    """Raises BadFrame unless a preview is what the entries at `kept` make: its type says Any."""
+    if leaf.preview is None:
+        return
+    rows: list[object] = [leaf.preview]
+    for axis in leaf.kept:
+        if not all(isinstance(row, list) and len(row) == len(axis) for row in rows):
+            raise BadFrame("a preview is not of the shape of its indices")
+        rows = [entry for row in rows if isinstance(row, list) for entry in row]
+    if not all(isinstance(entry, (bool, int, float, str, type(None))) for entry in rows):
+        raise BadFrame("a preview holds what is no number and no text")
 
 
 def _leaves(report: Report) -> Iterator[Leaf]:
@@ -287,3 +304,5 @@ def _leaves(report: Report) -> Iterator[Leaf]:
     yield from report.outputs
     for fix in report.fixes:
         yield from fix.outputs
+    if report.values is not None:
+        yield from (seen.value for seen in report.values.seen)

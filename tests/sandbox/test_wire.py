@@ -14,7 +14,7 @@ REQUEST = Request("f = 1", "f", (Argument("x", "f32[3]"),), (Vmap("(0,)"),))
 REPORT = Report(
     REQUEST,
     stages=(StageReport("parse", "done", 0.5),),
-    outputs=(Leaf("out", "float32", (2,), [[1.0, None], ["1+2j", float("inf")]], nan_count=1),),
+    outputs=(Leaf("out", "f", (2, 2), [[1.0, None], ["1+2j", float("inf")]], ((0, 1), (0, 1)), nan_count=1),),
 )
 
 
@@ -30,6 +30,9 @@ def answer(**leaf: object) -> bytes:
     """Returns an answer whose one output has these fields."""
     output = {"path": "out", "dtype": "float32", "shape": [], **leaf}
     return encoded(type="Answer", report={"request": {}, "outputs": [output]})
+
+
+GOOD = answer(preview=[[1.5, "1+2j", None, True]], kept=[[0], [0, 1, 2, 3]])
 
 
 @pytest.mark.parametrize(
@@ -85,8 +88,30 @@ def test_a_frame_past_the_cap_is_refused_by_its_header_alone():
         encoded(type="Raised", error_type="E", message=b"bytes"),
         encoded(type="Raised", error_type="E", message="@@").replace(b"@@", b"\xed\xa0"),  # not UTF-8
         answer(shape=["1"]),
+        answer(shape=[-1]),
+        answer(shape=[2**63]),
+        answer(shape=[1] * 65),
         answer(preview={}),
-        answer(preview=[[b"x"]]),
+        answer(preview=[b"x"], kept=[[0]]),
+        answer(preview=[1.5], kept=[[0, 1]]),  # of another shape than its indices
+        answer(preview=[1.5]),
+        answer(preview=[[1.5]], kept=[[0]]),
+        encoded(
+            type="Progress",
+            report={
+                "request": {},
+                "values": {
+                    "seen": [
+                        {
+                            "equation": 0,
+                            "output": 0,
+                            "iterations": [],
+                            "value": {"path": "a", "dtype": "f", "shape": [], "preview": b"x"},
+                        }
+                    ]
+                },
+            },
+        ),
         answer(preview=msgspec.msgpack.Ext(5, b"")),
         answer(min="1"),
     ],
@@ -97,7 +122,15 @@ def test_what_is_no_message_is_a_bad_frame(data):
 
 
 def test_an_answer_as_the_cases_above_build_it_is_good():
-    assert isinstance(wire.from_worker(answer(preview=[[1.5, "1+2j", None, True]])), wire.Answer)
+    assert isinstance(wire.from_worker(GOOD), wire.Answer)
+
+
+def test_many_lists_in_few_bytes_are_refused_before_they_unfold():
+    many = answer(preview="@").replace(
+        msgspec.msgpack.encode("@"), b"\xdd\x00\x3d\x09\x00" + b"\x90" * 4_000_000
+    )
+    with pytest.raises(wire.BadFrame, match="lists; at most 3,000,000 are taken"):
+        wire.from_worker(many)
 
 
 def test_a_deep_preview_is_a_bad_frame():
@@ -107,11 +140,13 @@ def test_a_deep_preview_is_a_bad_frame():
 
 
 def test_lone_surrogates_are_replaced_everywhere_and_nothing_else_changes():
-    sent = Report(REQUEST, printed="a\ud800b", outputs=(Leaf("\udfff", "f", (1,), ["\ud800", 1.5, None]),))
+    sent = Report(
+        REQUEST, printed="a\ud800b", outputs=(Leaf("\udfff", "f", (3,), ["\ud800", 1.5, None], ((0, 1, 2),)),)
+    )
     received = wire.from_worker(payload(wire.Answer(sent)))
     assert isinstance(received, wire.Answer)
     assert received.report == Report(
-        REQUEST, printed="a?b", outputs=(Leaf("?", "f", (1,), ["?", 1.5, None]),)
+        REQUEST, printed="a?b", outputs=(Leaf("?", "f", (3,), ["?", 1.5, None], ((0, 1, 2),)),)
     )
 
 
