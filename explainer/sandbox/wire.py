@@ -294,8 +294,9 @@ def _require_plain(leaf: Leaf) -> None:
         if not all(isinstance(row, list) and len(row) == len(axis) for row in rows):
             raise BadFrame("a preview is not of the shape of its indices")
         rows = [entry for row in rows if isinstance(row, list) for entry in row]
-    if not all(isinstance(entry, (bool, int, float, str, type(None))) for entry in rows):
-        raise BadFrame("a preview holds what is no number and no text")
+    for entry in rows:
+        if not isinstance(entry, (bool, int, float, str, type(None))):
+            raise BadFrame(f"a preview holds {type(entry).__name__}")
 
 
 def _leaves(report: Report) -> Iterator[Leaf]:
