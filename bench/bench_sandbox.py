@@ -1,90 +1,212 @@
-"""Measures what the process boundary costs: a sandbox round trip against the same request in process.
+"""Measures what isolation costs: requests of the honest corpus in workers of each level, and in process.
 
-A child sees each request for the first time: its backend is started and it has inherited what its
-parent had traced, but every small program that JAX compiles on the way is new to it. So there are
-two ratios: "first" against this process after `jax.clear_caches()`, which knows less than the
-child, and "again" against this process right after that, which knows all. "outside" is the round
-trip less the seconds of the child's own stages: sending, waking, reading, checking.
+A worker sees each request for the first time: its backend is up and it has inherited what its parent
+had traced, but every small program that JAX compiles on the way is new to it. So "new" is this process
+after `jax.clear_caches()`, for which the request is new as well, and "again" is this process right
+after that, which knows all of it.
+
+"first jaxpr" is when the first Report with equations arrives; of stated nests, since a script first runs.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
+import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import jax
+import psutil
 
 from bench import measure
-from explainer import explain, lessons, sandbox
+from explainer.analysis import devices, pipeline
 from explainer.report import Report
-from explainer.spec import Request, Stage
+from explainer.sandbox.client import stream_from
+from explainer.sandbox.pool import Pool
+from explainer.sandbox.settings import Limits, Settings, Wall
+from explainer.spec import Request
+from tests.attacks.honest_nests import NESTS
+from tests.attacks.honest_scripts import SCRIPTS
 
-LESSONS = (
-    "euclid-pairwise",
-    "normalize-channels",
-    "params-tree-axes",
-    "per-example-grad",
-    "dropout-keys",
-    "cond-mapped",
-    "while-slowest",
-    "rnn-scan",
-)
-Taken = dict[str, list[float]]
-STAGES: tuple[Stage, ...] = ("batch", "run")
-REPEATS = 4
-PAUSE = 0.6  # seconds before each round, as long as a new standby child needs: a reader is slower still
-
-
-def rows() -> Iterator[tuple[object, ...]]:
-    for until in STAGES:
-        found = []
-        for name in LESSONS:
-            lesson = lessons.find(name)
-            if lesson is None:
-                sys.exit(f"there is no lesson {name}")
-            taken = _measure(lesson.request, until)
-            found.append(taken)
-            yield until, name, *_row([taken])
-        yield until, "all", *_row(found)
-
-
-def _row(found: list[Taken]) -> Iterator[str]:
-    """Yields the medians over one lesson, or over the medians of all."""
-    for other in ("first", "again"):
-        yield f"{statistics.median(measure.ratio(taken['sandbox'], taken[other]) for taken in found):.2f}"
-    for name in ("sandbox", "first", "again", "outside"):
-        yield measure.ms(statistics.median(taken[name]) for taken in found)
+LEVELS: dict[str, tuple[Wall, ...]] = {
+    "sealed": ("bwrap", "landlock", "seccomp"),
+    "contained": ("landlock", "seccomp"),
+    "bare": (),
+}
+REPEATS = 3
+PAUSE_S = 0.3  # before each request, for the next spare: a reader is slower still
+LIMITS = Limits(deadline_s=60)
+ENDLESS = {
+    "Python": "while True: pass",
+    "sleep": "import time\ntime.sleep(100)",
+    "on the device": "lax.while_loop(lambda s: s < 1, lambda s: s * 1, 0.)",
+}
+FRESH = """
+import time
+began = time.perf_counter()
+from explainer import lessons, sandbox
+report = sandbox.explain(lessons.LESSONS[0].request)
+assert report.failure is None, report.failure
+print(time.perf_counter() - began, report.isolation.level)
+sandbox.shutdown()
+"""
 
 
-def _measure(request: Request, until: Stage) -> Taken:
-    """Returns the seconds of each way to explain the request, taken in turn."""
-    taken: Taken = {name: [] for name in ("sandbox", "first", "again", "outside")}
-    for _ in range(measure.repeats(REPEATS)):
-        time.sleep(PAUSE)
-        reports: list[Report] = []
-        taken["sandbox"].append(
-            measure.seconds(lambda r=reports: r.append(sandbox.explain(request, until=until)))
-        )
-        if reports[0].failure is not None:
-            sys.exit(f"a lesson failed: {reports[0].failure}")
-        taken["outside"].append(taken["sandbox"][-1] - sum(stage.seconds for stage in reports[0].stages))
-        jax.clear_caches()
-        taken["first"].append(measure.seconds(lambda: explain(request, until=until)))
-        taken["again"].append(measure.seconds(lambda: explain(request, until=until)))
-    return taken
+@dataclass(slots=True)
+class Taken:
+    """Seconds of one request: whole, and to its first jaxpr, by the way it was explained."""
+
+    script: bool
+    whole: dict[str, list[float]] = field(default_factory=dict)
+    jaxpr: dict[str, list[float]] = field(default_factory=dict)
+
+    def note(self, way: str, whole: float, jaxpr: float) -> None:
+        self.whole.setdefault(way, []).append(whole)
+        self.jaxpr.setdefault(way, []).append(jaxpr)
+
+
+def pools() -> dict[str, Pool]:
+    """Returns a pool for each level that this machine gives."""
+    made = {level: Pool(Settings(walls=walls)) for level, walls in LEVELS.items()}
+    for level, pool in made.items():
+        found = pool.measured(60)
+        if found.level != level:
+            print(f"\nno {level} here: it is {found.level}. {' '.join(found.reasons)}")
+            pool.close()
+    return {level: pool for level, pool in made.items() if pool.isolation.level == level}
+
+
+def corpus(pools: dict[str, Pool]) -> list[Taken]:
+    """Returns the seconds of every honest request, each way in turn."""
+    requests = list((NESTS | SCRIPTS).values())[:: 10 if os.environ.get("BENCH_QUICK") else 1]
+    found = []
+    for request in requests:
+        taken = Taken(request.is_script)
+        for _ in range(measure.repeats(REPEATS)):
+            for level, pool in pools.items():
+                time.sleep(PAUSE_S)
+                taken.note(level, *_in_a_worker(pool, request))
+            jax.clear_caches()
+            taken.note("new", *_in_process(request))
+            taken.note("again", *_in_process(request))
+        found.append(taken)
+    return found
+
+
+def _in_a_worker(pool: Pool, request: Request) -> tuple[float, float]:
+    """Returns the seconds to the last Report and to the first with equations."""
+    began, first, last = time.perf_counter(), 0.0, Report(request)
+    for last in stream_from(pool, request, "run", LIMITS):
+        if last.equations and not first:
+            first = time.perf_counter() - began
+    if last.failure is not None and last.failure.limit:
+        sys.exit(f"an honest request met a limit: {last.failure}\n{request.code}")
+    return time.perf_counter() - began, first or float("nan")
+
+
+def _in_process(request: Request) -> tuple[float, float]:
+    seen: list[float] = []
+    began = time.perf_counter()
+
+    def emit(report: Report) -> None:
+        if report.equations:
+            seen.append(time.perf_counter())
+
+    pipeline.explain(request, "run", emit)
+    return time.perf_counter() - began, seen[0] - began if seen else float("nan")
+
+
+def ratios(found: Sequence[Taken], levels: Sequence[str]) -> Iterator[tuple[object, ...]]:
+    for level in levels:
+        for other in ("new", "again"):
+            each = [measure.ratio(taken.whole[level], taken.whole[other]) for taken in found]
+            later = [
+                1e3 * (statistics.median(taken.jaxpr[level]) - statistics.median(taken.jaxpr[other]))
+                for taken in found
+                if not taken.script
+            ]
+            tenth = statistics.quantiles(each, n=10)[-1] if len(each) > 1 else each[0]
+            yield (
+                level, other, len(each), f"{statistics.median(each):.2f}", f"{tenth:.2f}",
+                f"{statistics.median(later):+.1f}",
+                measure.ms(statistics.median(taken.whole[level]) for taken in found),
+                measure.ms(statistics.median(taken.whole[other]) for taken in found),
+            )  # fmt: skip
+
+
+def footprints(pools: dict[str, Pool]) -> Iterator[tuple[object, ...]]:
+    """Yields what the processes of an idle pool hold, MiB."""
+    for level, pool in pools.items():
+        time.sleep(2)
+        spares, keepers = _split(pool)
+        private = [_private_mb(pid) for pid in spares]
+        yield level, len(spares), f"{statistics.median(private):.1f}", f"{sum(map(_private_mb, keepers)):.0f}"
+
+
+def _split(pool: Pool) -> tuple[list[int], list[int]]:
+    """Returns the spares of a pool, and the processes that keep them."""
+    pids = list(pool.pids())
+    leaves = [pid for pid in pids if not psutil.Process(pid).children()]
+    return leaves, [pid for pid in pids if pid not in leaves]
+
+
+def _private_mb(pid: int) -> float:
+    with open(f"/proc/{pid}/smaps_rollup") as file:
+        held = [int(line.split()[1]) for line in file if line.startswith("Private_Dirty")]
+    return sum(held) / 1024
+
+
+def overshoots(pools: dict[str, Pool]) -> Iterator[tuple[object, ...]]:
+    """Yields by how much endless code outlives a deadline of one second."""
+    for level, pool in pools.items():
+        for name, code in ENDLESS.items():
+            beyond = []
+            for _ in range(measure.repeats(3)):
+                time.sleep(PAUSE_S)
+                began = time.perf_counter()
+                last = list(stream_from(pool, Request(code=code), "time", Limits(deadline_s=1)))[-1]
+                if last.failure is None or last.failure.limit != "deadline":
+                    sys.exit(f"no deadline was met: {last.failure}")
+                beyond.append(time.perf_counter() - began - 1)
+            yield level, name, f"{max(beyond):.3f}"
+
+
+def starts() -> Iterator[tuple[object, ...]]:
+    """Yields how long a fresh process needs until its first explanation is whole."""
+    for walls in LEVELS.values():
+        taken = []
+        for _ in range(measure.repeats(5)):
+            environment = {**os.environ, "EXPLAINER_WALLS": ",".join(walls) or "none"}
+            run = subprocess.run(
+                [sys.executable, "-c", FRESH], env=environment, capture_output=True, text=True, check=True
+            )
+            seconds, found = run.stdout.split()
+            taken.append(float(seconds))
+        yield found, f"{statistics.median(taken):.2f}", f"{max(taken):.2f}"
 
 
 def main() -> None:
-    """Prints the table."""
-    sandbox.explain(lessons.LESSONS[0].request)  # the first waits until the standby children are up
-    title = "Sandbox round trip against the same request in process"
-    columns = ("until", "lesson", "ratio to first", "ratio to again", "sandbox ms", "first ms", "again ms")
+    """Prints the tables."""
+    devices.provide()
+    made = pools()
     try:
-        measure.table(title, (*columns, "outside ms"), rows())
+        footprint = list(footprints(made))
+        found = corpus(made)
+        columns = ("level", "against", "requests", "median ratio", "p90 ratio", "first jaxpr, ms later")
+        measure.table("Honest requests in a worker against the same in process",
+                      (*columns, "worker ms", "in process ms"), ratios(found, list(made)))  # fmt: skip
+        measure.table("Endless code and a deadline of 1 s", ("level", "loop", "seconds past it, at most"),
+                      overshoots(made))  # fmt: skip
+        measure.table("Memory of an idle pool, private and dirty",
+                      ("level", "spares", "MiB a spare", "MiB zygote"), footprint)  # fmt: skip
     finally:
-        sandbox.shutdown()
+        for pool in made.values():
+            pool.close()
+    measure.table("From a fresh process to the first whole explanation",
+                  ("level", "median seconds", "longest"), starts())  # fmt: skip
 
 
 if __name__ == "__main__":
