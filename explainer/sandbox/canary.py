@@ -67,7 +67,8 @@ def _write_shared_memory(_: Bait) -> None:
 
 
 def _change_file(bait: Bait) -> None:
-    os.utime(bait.secret)
+    found = os.stat(bait.secret)
+    os.utime(bait.secret, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
 def _read_process(bait: Bait) -> None:
@@ -181,7 +182,7 @@ def laid_out() -> Iterator[tuple[Bait, socket.socket]]:
                 file.write(b"secret")
             secret = file.name
         except OSError:
-            folder, secret = os.path.split(STAND_IN)
+            folder, secret = os.path.dirname(STAND_IN), STAND_IN
         yield Bait(secret, listener.getsockname()[1], os.getpid(), folder), listener
 
 

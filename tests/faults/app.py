@@ -1,4 +1,4 @@
-"""An app that is to die: `python -m tests.faults.app WALLS` holds a pool with a worker stopped in every stage."""
+"""An app that is to die: `python -m tests.faults.app WALLS` has a worker stopped in every stage."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import time
 from explainer.sandbox.client import stream_from
 from explainer.sandbox.settings import Limits, Settings
 from explainer.spec import STAGES, Stage
-from tests.faults.conftest import HONEST, Watched, asked, real
+from tests.faults.conftest import HONEST, Watched, real
 from tests.faults.test_kills import followed
 from tests.sandbox.conftest import wait_for
 
 
 def main() -> None:
-    """Prints "held" once workers are stopped in all stages, a spare is idle and a request waits in the queue."""
+    """Prints "held" once workers are stopped in all stages, a spare is idle and a request waits."""
     walls = tuple(sys.argv[1].split(",")) if sys.argv[1] else ()
     pool = Watched(Settings(jobs=len(STAGES), spares=1, strategy="fork", **real(walls=walls)))
     stopped: list[int] = []
@@ -33,7 +33,8 @@ def main() -> None:
         threading.Thread(target=follow, args=[stage], daemon=True).start()
     assert wait_for(lambda: len(stopped) == len(STAGES))
     assert any("waiting" in stage.note for stage in next(stream_from(pool, HONEST, "run", Limits())).stages)
-    print("held", *pool.pids(), flush=True)
+    sys.stdout.write(" ".join(["held", *map(str, pool.pids())]) + "\n")
+    sys.stdout.flush()
     time.sleep(600)
 
 

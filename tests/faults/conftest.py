@@ -8,6 +8,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -99,7 +100,7 @@ def make_pool(family: Family) -> Iterator[MakePool]:
     assert wait_for(lambda: descriptors() <= before)
 
 
-def real(**settings) -> dict[str, object]:
+def real(**settings) -> dict[str, Any]:
     """Returns the settings of a pool that runs the real analysis."""
     return {"target": "explainer.analysis.pipeline", "warmup": "explainer.analysis.preload", **settings}
 
