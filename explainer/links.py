@@ -24,7 +24,7 @@ def encode(request: Request) -> str:
     data = msgspec.msgpack.encode(request)
     if len(data) > _LARGEST:
         raise LinkError(
-            f"This request is too long to share by link: {len(data):,} bytes, and a link may unpack to at most "
+            f"This request is too long to share by link: {len(data):,} bytes, and a link unpacks to at most "
             f"{_LARGEST:,}. Copy the JAX code instead."
         )
     word = base64.urlsafe_b64encode(zlib.compress(data, level=9)).decode().rstrip("=")
