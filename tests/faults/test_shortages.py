@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from explainer.report import Report
+from explainer.sandbox import files
 from explainer.spec import Request
 from tests.faults.conftest import SEALED, Watched, asked
 from tests.sandbox.conftest import failure_of, wait_for
@@ -62,7 +63,7 @@ def test_without_descriptors_a_request_fails_in_words_and_the_next_is_answered(m
     assert ask(pool).printed == "answered"
 
 
-@pytest.mark.parametrize("left", [0, 1, 2, 4, 6, 8, 10])
+@pytest.mark.parametrize("left", [0, 1, 2, 4, 6, 10])
 def test_a_zygote_that_dies_while_no_descriptor_is_left_is_made_again_behind_all_walls(make_pool, left):
     pool = make_pool(walls=SEALED)
     assert ask(pool).printed == "answered"
@@ -111,3 +112,8 @@ def test_without_processes_at_the_start_the_reason_is_told_and_the_pool_heals(ma
     assert "could not be measured" in failure.explanation
     no_more.unlink()
     assert wait_for(lambda: ask(pool).printed == "answered")
+
+
+def test_a_shortage_is_not_taken_for_a_system_without_bubblewrap():
+    with descriptors_left(0), pytest.raises(OSError, match="Too many open files"):
+        files.bubblewrap(())
