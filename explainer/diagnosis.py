@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from explainer.spec import Request, Stage
-from explainer.xray import Leaf, Span
+from explainer.xray import Leaf, Shape, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Lane:
 
     name: str  # "X", "params['w']", "x @ W"
     dtype: str
-    shape: tuple[int, ...]
+    shape: Shape
     axis: int | None = None  # of `shape`, which the failing level maps; None: shared, or out of range
     conflicts: tuple[int, ...] = ()  # axes of `shape` that do not fit the other lanes
     full: tuple[int, ...] = ()

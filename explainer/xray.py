@@ -8,7 +8,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+Size = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+Shape = Annotated[tuple[Size, ...], msgspec.Meta(max_length=64)]
+"""A shape. Its bounds are checked where a Report comes from another process, which may not keep to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,7 @@ class Leaf:
 
     path: str  # "X", "params['w']", for outputs "out" or "out['w']"
     dtype: str
-    shape: tuple[int, ...]
+    shape: Shape
     preview: Any = None  # msgspec has no recursive type alias; nested lists of plain scalars
     kept: tuple[tuple[int, ...], ...] = ()
     min: float | None = None
@@ -56,7 +62,7 @@ class MappedLeaf:
 
     path: str
     dtype: str
-    shape: tuple[int, ...]
+    shape: Shape
     axis: int | None
     index: int | None
 
@@ -131,9 +137,9 @@ class BatchedAval:
 
     name: str
     dtype: str
-    shape: tuple[int, ...]
+    shape: Shape
     batch_dims: tuple[int | None, ...]
-    batched_shape: tuple[int, ...]
+    batched_shape: Shape
     tracked: bool = True  # False: JAX replaced this body (a custom_vmap rule), so nothing is claimed
     because: tuple[Cause | None, ...] = ()  # per level why it is mapped; (): by none, or not looked into
 

@@ -1,6 +1,7 @@
 """Explain untrusted text in a child process, with limits: `explain` and `stream`.
 
     ui, cli ─▶ client ─▶ pool ─▶ zygote ─▶ worker ─▶ analysis
+                      └▶ cluster ══ other hosts ══▶ cluster_worker ─▶ client, as above
 
 `warm_up` starts standby children ahead of the first request, `shutdown` ends them.
 """

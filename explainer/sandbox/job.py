@@ -26,6 +26,7 @@ START_S = 60.0  # a worker that is not warm by then never will be
 LAST_WORDS_S = 2.0  # for the zygote to say how a worker died
 SEND_S = 5.0
 MESSAGES = 1000  # an honest worker sends two a stage
+ANSWERS = 16  # that all messages of a worker together may be as large as
 NEAR = 0.8  # of the memory limit: native code that aborts there ran out of it
 CHUNK = 1 << 20
 
@@ -37,6 +38,7 @@ class Talk:
     child: Child
     frames: wire.Frames
     messages: int = 0
+    size: int = 0  # bytes of all messages together
     hung_up: float = 0.0  # monotonic, when its end of the socket was found closed
     printed: bytearray = field(default_factory=bytearray)
 
@@ -153,15 +155,23 @@ def _read_messages(talk: Talk) -> list[wire.FromWorker | Ending]:
         talk.hung_up = time.monotonic()
     try:
         for frame in talk.frames.feed(data):
-            talk.messages += 1
-            if talk.messages > MESSAGES:
-                raise wire.BadFrame(f"more than {MESSAGES} messages")
+            _count(talk, frame)
             news.append(wire.from_worker(frame))
     except wire.FrameTooLarge as error:
         news.append(Ending("answer_size", detail=str(error)))
     except wire.BadFrame as error:
         news.append(Ending("bad_answer", detail=str(error)))
     return news
+
+
+def _count(talk: Talk, frame: bytes) -> None:
+    """Raises BadFrame for a worker that says more, or more often, than an honest one has to."""
+    talk.messages += 1
+    talk.size += len(frame)
+    if talk.messages > MESSAGES:
+        raise wire.BadFrame(f"more than {MESSAGES} messages")
+    if talk.size > ANSWERS * talk.child.limits.answer_mb * wire.MB:
+        raise wire.FrameTooLarge(f"{talk.size:,} bytes in {talk.messages} messages")
 
 
 def _death(talk: Talk) -> Ending:

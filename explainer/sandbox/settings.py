@@ -18,6 +18,8 @@ EXPLAINER_WALLS        what shuts workers in: "none", or some of bwrap,landlock,
 EXPLAINER_LANDLOCK_ABI holds Landlock to what an older kernel can do; 1 is Linux 5.13 (all this kernel can)
 EXPLAINER_ACCEPT_NO_ISOLATION  serves beyond this machine although workers are not shut in, if it is set to
                        "strangers can read my files and use my network"
+
+Those of workers on other hosts are in `cluster_settings`.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from explainer.spec import SCRIPT_STAGES, STAGES, Stage
 Kind = Literal[
     "answer", "raised", "crash", "lost", "unavailable", "bad_answer",
     "deadline", "memory", "threads", "output", "answer_size", "source_size",
+    "no_host", "host_lost", "bad_host",
 ]  # fmt: skip
 
 DOING: dict[Stage, str] = {
@@ -49,6 +50,9 @@ class Ending:
     signal: int = 0
     code: int = 0
     peak_mb: float = 0.0
+
+
+Outcome = tuple[Report, Ending, str]  # the last partial Report, how the worker ended, what it printed
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,23 @@ TEXTS: dict[Kind, Text] = {
         "needs, and give big arrays by shape: f32[1000,1000].",
         "source",
         "source_kb",
+    ),
+    "no_host": Text(
+        "WorkerUnavailable",
+        "No worker host could take this: {detail}",
+        "If you run this app yourself, start the scheduler and its workers as deploy/cluster.md says, "
+        "or unset EXPLAINER_CLUSTER. The app goes on trying: try again in a moment.",
+    ),
+    "host_lost": Text(
+        "WorkerHostLost",
+        "Two worker hosts went away, one after the other, while {doing}: {detail}",
+        "A request is sent to another host once, not twice. If it works for others, use smaller arrays; "
+        "else try again.",
+    ),
+    "bad_host": Text(
+        "BadAnswer",
+        "A worker host sent something that is not an explanation: {detail}",
+        "If you run this app yourself, see that every host has the same version of it.",
     ),
 }
 

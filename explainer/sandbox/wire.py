@@ -3,6 +3,7 @@
     pool ── Spawn, Start, Kill ─▶ zygote ── Up, Spawned, Dead, Broken ─▶ pool
     pool ── Job ─▶ worker ── Ready, Progress…, Answer | Raised ─▶ pool
     pool ── Spawn(bait) ─▶ zygote ─▶ canary ── Tried ─▶ pool
+    cluster ── Errand ─▶ cluster_worker ── Offer; Progress…, Answer ─▶ cluster
 
 A frame is four bytes of length and one MessagePack message of a declared type. No pickle.
 A worker runs the user's code, so nothing it says is believed: a frame past its cap, of a
@@ -15,18 +16,21 @@ import socket
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
-from explainer.report import Leaf, Report, clean
+from explainer.report import Isolation, Leaf, Report, clean
 from explainer.sandbox.canary import Bait
 from explainer.sandbox.settings import Limits, Strategy, Wall
 from explainer.spec import Request, Stage
 
 HEADER = struct.Struct("<I")
 CONTROL_CAP = 1 << 16
+CONTAINERS = bytes([*range(0x80, 0xA0), *range(0xDC, 0xE0)])  # how lists and maps begin in MessagePack
+CONTAINERS_CAP = 3_000_000
 MB = 1 << 20
+OP_OFFER, OP_EXPLAIN = "explainer_offer", "explainer_explain"  # what a worker of a cluster is asked for
 
 
 class BadFrame(Exception):
@@ -147,6 +151,22 @@ class Raised(msgspec.Struct, frozen=True, tag=True):
     message: str
 
 
+class Errand(msgspec.Struct, frozen=True, tag=True):
+    """A request for another host, and the limits it has there."""
+
+    request: Request
+    until: Stage
+    limits: Limits
+
+
+class Offer(msgspec.Struct, frozen=True, tag=True):
+    """Says what another host can do: `jobs` at a time, this well isolated; `version` of its Reports."""
+
+    jobs: Annotated[int, msgspec.Meta(ge=1, le=10_000)]
+    isolation: Isolation
+    version: int
+
+
 ToZygote = Spawn | Start | Kill
 FromZygote = Up | Broken | Spawned | Dead
 FromWorker = Ready | Tried | Progress | Answer | Raised
@@ -158,6 +178,8 @@ _TO_ZYGOTE: msgspec.msgpack.Decoder[ToZygote] = msgspec.msgpack.Decoder(ToZygote
 _FROM_ZYGOTE: msgspec.msgpack.Decoder[FromZygote] = msgspec.msgpack.Decoder(FromZygote)
 _TO_WORKER: msgspec.msgpack.Decoder[Job] = msgspec.msgpack.Decoder(Job)
 _FROM_WORKER: msgspec.msgpack.Decoder[FromWorker] = msgspec.msgpack.Decoder(FromWorker)
+_TO_HOST: msgspec.msgpack.Decoder[Errand] = msgspec.msgpack.Decoder(Errand)
+_FROM_HOST: msgspec.msgpack.Decoder[Offer] = msgspec.msgpack.Decoder(Offer)
 
 
 def to_zygote(payload: bytes) -> ToZygote:
@@ -177,10 +199,22 @@ def to_worker(payload: bytes) -> Job:
 
 def from_worker(payload: bytes) -> FromWorker:
     """Returns a worker's message in a frame; raises BadFrame."""
+    _require_few_values(payload)
     message = _decode(_FROM_WORKER, payload)
     if isinstance(message, (Progress, Answer)):
-        _require_plain_previews(message.report)
+        for leaf in _leaves(message.report):
+            _require_plain(leaf)
     return message
+
+
+def to_errand(payload: bytes) -> Errand:
+    """Returns the errand in a message; raises BadFrame."""
+    return _decode(_TO_HOST, payload)
+
+
+def to_offer(payload: bytes) -> Offer:
+    """Returns another host's offer in a message; raises BadFrame."""
+    return _decode(_FROM_HOST, payload)
 
 
 def _decode(decoder: msgspec.msgpack.Decoder[T], payload: bytes) -> T:
@@ -213,12 +247,17 @@ class Frames:
 
 
 def pack(message: msgspec.Struct) -> bytes:
-    """Returns the frame of a message. Lone surrogates in its strings become "?"."""
-    try:
-        payload = msgspec.msgpack.encode(message)
-    except UnicodeEncodeError:  # user text can hold them: "\\ud800"; UTF-8 can not
-        payload = msgspec.msgpack.encode(clean(msgspec.to_builtins(message)))
+    """Returns the frame of a message."""
+    payload = encode(message)
     return HEADER.pack(len(payload)) + payload
+
+
+def encode(message: msgspec.Struct) -> bytes:
+    """Returns the bytes of a message. Lone surrogates in its strings become "?"."""
+    try:
+        return msgspec.msgpack.encode(message)
+    except UnicodeEncodeError:  # user text can hold them: "\\ud800"; UTF-8 can not
+        return msgspec.msgpack.encode(clean(msgspec.to_builtins(message)))
 
 
 def send(connection: socket.socket, message: msgspec.Struct) -> None:
@@ -235,15 +274,29 @@ def clean_request(request: Request) -> Request:
     return replace(request)
 
 
-def _require_plain_previews(report: Report) -> None:
-    """Raises BadFrame unless each preview is nested lists of numbers and text: its type says Any."""
-    waiting: list[object] = [leaf.preview for leaf in _leaves(report)]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, list):
-            waiting += value
-        elif not isinstance(value, (bool, int, float, str, type(None))):
-            raise BadFrame(f"a preview holds {type(value).__name__}")
+def _require_few_values(payload: bytes) -> None:
+    """Raises BadFrame for bytes that would unfold into far more memory than they take themselves.
+
+    An empty list is one byte on the wire and 56 in Python. Lists and maps begin with one of these bytes,
+    which text holds only outside of ASCII, so the count is an upper bound.
+    """
+    containers = len(payload) - len(payload.translate(None, CONTAINERS))
+    if containers > CONTAINERS_CAP:
+        raise BadFrame(f"a message of up to {containers:,} lists; at most {CONTAINERS_CAP:,} are taken")
+
+
+def _require_plain(leaf: Leaf) -> None:
+    """Raises BadFrame unless a preview is what the entries at `kept` make: its type says Any."""
+    if leaf.preview is None:
+        return
+    rows: list[object] = [leaf.preview]
+    for axis in leaf.kept:
+        if not all(isinstance(row, list) and len(row) == len(axis) for row in rows):
+            raise BadFrame("a preview is not of the shape of its indices")
+        rows = [entry for row in rows if isinstance(row, list) for entry in row]
+    for entry in rows:
+        if not isinstance(entry, (bool, int, float, str, type(None))):
+            raise BadFrame(f"a preview holds {type(entry).__name__}")
 
 
 def _leaves(report: Report) -> Iterator[Leaf]:
@@ -252,3 +305,5 @@ def _leaves(report: Report) -> Iterator[Leaf]:
     yield from report.outputs
     for fix in report.fixes:
         yield from fix.outputs
+    if report.values is not None:
+        yield from (seen.value for seen in report.values.seen)

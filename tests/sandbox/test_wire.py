@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from explainer.report import Leaf, Report, StageReport
+from explainer.report import Isolation, Leaf, Report, StageReport
 from explainer.sandbox import wire
 from explainer.sandbox.settings import Limits
 from explainer.spec import Argument, Request, Vmap
@@ -14,7 +14,7 @@ REQUEST = Request("f = 1", "f", (Argument("x", "f32[3]"),), (Vmap("(0,)"),))
 REPORT = Report(
     REQUEST,
     stages=(StageReport("parse", "done", 0.5),),
-    outputs=(Leaf("out", "float32", (2,), [[1.0, None], ["1+2j", float("inf")]], nan_count=1),),
+    outputs=(Leaf("out", "f", (2, 2), [[1.0, None], ["1+2j", float("inf")]], ((0, 1), (0, 1)), nan_count=1),),
 )
 
 
@@ -32,6 +32,9 @@ def answer(**leaf: object) -> bytes:
     return encoded(type="Answer", report={"request": {}, "outputs": [output]})
 
 
+GOOD = answer(preview=[[1.5, "1+2j", None, True]], kept=[[0], [0, 1, 2, 3]])
+
+
 @pytest.mark.parametrize(
     ("read", "message"),
     [
@@ -47,6 +50,8 @@ def answer(**leaf: object) -> bytes:
         (wire.from_zygote, wire.Broken("no jax")),
         (wire.from_zygote, wire.Spawned(3, 4711)),
         (wire.from_zygote, wire.Dead(3, 9, 0, "memory", 100.0)),
+        (wire.to_errand, wire.Errand(REQUEST, "batch", Limits())),
+        (wire.to_offer, wire.Offer(2, Isolation("bare", ("why",)), 1)),
     ],
 )
 def test_a_message_arrives_as_it_was_sent(read, message):
@@ -83,8 +88,30 @@ def test_a_frame_past_the_cap_is_refused_by_its_header_alone():
         encoded(type="Raised", error_type="E", message=b"bytes"),
         encoded(type="Raised", error_type="E", message="@@").replace(b"@@", b"\xed\xa0"),  # not UTF-8
         answer(shape=["1"]),
+        answer(shape=[-1]),
+        answer(shape=[2**63]),
+        answer(shape=[1] * 65),
         answer(preview={}),
-        answer(preview=[[b"x"]]),
+        answer(preview=[b"x"], kept=[[0]]),
+        answer(preview=[1.5], kept=[[0, 1]]),  # of another shape than its indices
+        answer(preview=[1.5]),
+        answer(preview=[[1.5]], kept=[[0]]),
+        encoded(
+            type="Progress",
+            report={
+                "request": {},
+                "values": {
+                    "seen": [
+                        {
+                            "equation": 0,
+                            "output": 0,
+                            "iterations": [],
+                            "value": {"path": "a", "dtype": "f", "shape": [], "preview": b"x"},
+                        }
+                    ]
+                },
+            },
+        ),
         answer(preview=msgspec.msgpack.Ext(5, b"")),
         answer(min="1"),
     ],
@@ -95,7 +122,15 @@ def test_what_is_no_message_is_a_bad_frame(data):
 
 
 def test_an_answer_as_the_cases_above_build_it_is_good():
-    assert isinstance(wire.from_worker(answer(preview=[[1.5, "1+2j", None, True]])), wire.Answer)
+    assert isinstance(wire.from_worker(GOOD), wire.Answer)
+
+
+def test_many_lists_in_few_bytes_are_refused_before_they_unfold():
+    many = answer(preview="@").replace(
+        msgspec.msgpack.encode("@"), b"\xdd\x00\x3d\x09\x00" + b"\x90" * 4_000_000
+    )
+    with pytest.raises(wire.BadFrame, match="lists; at most 3,000,000 are taken"):
+        wire.from_worker(many)
 
 
 def test_a_deep_preview_is_a_bad_frame():
@@ -105,11 +140,13 @@ def test_a_deep_preview_is_a_bad_frame():
 
 
 def test_lone_surrogates_are_replaced_everywhere_and_nothing_else_changes():
-    sent = Report(REQUEST, printed="a\ud800b", outputs=(Leaf("\udfff", "f", (1,), ["\ud800", 1.5, None]),))
+    sent = Report(
+        REQUEST, printed="a\ud800b", outputs=(Leaf("\udfff", "f", (3,), ["\ud800", 1.5, None], ((0, 1, 2),)),)
+    )
     received = wire.from_worker(payload(wire.Answer(sent)))
     assert isinstance(received, wire.Answer)
     assert received.report == Report(
-        REQUEST, printed="a?b", outputs=(Leaf("?", "f", (1,), ["?", 1.5, None]),)
+        REQUEST, printed="a?b", outputs=(Leaf("?", "f", (3,), ["?", 1.5, None], ((0, 1, 2),)),)
     )
 
 
