@@ -21,8 +21,13 @@ class LinkError(ValueError):
 
 def encode(request: Request) -> str:
     """Returns the request as one word for a URL; raises LinkError past LONGEST characters."""
-    packed = zlib.compress(msgspec.msgpack.encode(request), level=9)
-    word = base64.urlsafe_b64encode(packed).decode().rstrip("=")
+    data = msgspec.msgpack.encode(request)
+    if len(data) > _LARGEST:
+        raise LinkError(
+            f"This request is too long to share by link: {len(data):,} bytes, and a link unpacks to at most "
+            f"{_LARGEST:,}. Copy the JAX code instead."
+        )
+    word = base64.urlsafe_b64encode(zlib.compress(data, level=9)).decode().rstrip("=")
     if len(word) > LONGEST:
         raise LinkError(
             f"This request is too long to share by link: {len(word):,} characters, at most {LONGEST:,} "
@@ -37,7 +42,7 @@ def decode(word: str) -> Request:
         packed = base64.urlsafe_b64decode(word.encode("ascii") + b"=" * (-len(word) % 4))
         data = zlib.decompressobj().decompress(packed, _LARGEST)
         request = msgspec.msgpack.decode(data, type=Request)
-    except (UnicodeEncodeError, binascii.Error, zlib.error, msgspec.DecodeError) as error:
+    except (UnicodeError, binascii.Error, zlib.error, msgspec.DecodeError, RecursionError) as error:
         raise LinkError(
             "The link is damaged or was cut, so it holds no request. Ask for it again."
         ) from error

@@ -8,13 +8,14 @@ harmless means. Nothing else decides which level the page may claim.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import os
 import signal
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ CLONE_NEWUSER = 0x10000000
 PTRACE_SEIZE = 0x4206  # unlike PTRACE_ATTACH it does not stop the other process
 IPC_PRIVATE, IPC_CREAT, IPC_RMID = 0, 0o1000, 0
 RLIMIT_NOFILE = 7
+STAND_IN = "/etc/passwd"  # of which a worker needs nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def _list_files(bait: Bait) -> None:
 
 
 def _write_file(bait: Bait) -> None:
-    path = Path(bait.folder, "canary")
+    path = Path(bait.folder, f"canary-{os.getpid()}")
     path.touch()
     path.unlink()
 
@@ -65,7 +67,8 @@ def _write_shared_memory(_: Bait) -> None:
 
 
 def _change_file(bait: Bait) -> None:
-    os.utime(bait.secret)
+    found = os.stat(bait.secret)
+    os.utime(bait.secret, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
 def _read_process(bait: Bait) -> None:
@@ -164,13 +167,23 @@ def try_all(bait: Bait) -> tuple[str, ...]:
     return tuple(row.name for row in DENIED if _succeeds(row, bait))
 
 
-def lay_out(folder: str) -> tuple[Bait, socket.socket]:
-    """Puts a secret into `folder` and opens a port; the caller closes it and removes the folder."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    handle, secret = tempfile.mkstemp(dir=folder, prefix="secret-")
-    os.write(handle, b"secret")
-    os.close(handle)
-    return Bait(secret, listener.getsockname()[1], os.getpid(), folder), listener
+@contextlib.contextmanager
+def laid_out() -> Iterator[tuple[Bait, socket.socket]]:
+    """Puts a secret into a folder of this user and opens a port, for as long as the block runs.
+
+    Where nothing can be written (a full disk, a read-only system) a file that is there stands in.
+    """
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        try:
+            made = tempfile.TemporaryDirectory(prefix="explainer-", ignore_cleanup_errors=True)
+            folder = stack.enter_context(made)
+            with tempfile.NamedTemporaryFile(dir=folder, prefix="secret-", delete=False) as file:
+                file.write(b"secret")
+            secret = file.name
+        except OSError:
+            folder, secret = os.path.dirname(STAND_IN), STAND_IN
+        yield Bait(secret, listener.getsockname()[1], os.getpid(), folder), listener
 
 
 def _succeeds(row: Denied, bait: Bait) -> bool:

@@ -9,6 +9,7 @@ configuration.
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import shutil
@@ -29,6 +30,7 @@ FACTS = (  # of the machine, that Python, libc and XLA ask for
 )
 NULL = "/dev/null"
 PATIENCE_S = 10
+SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
 
 
 class Unusable(Exception):
@@ -79,7 +81,8 @@ def bubblewrap(paths: Sequence[str]) -> tuple[str, ...]:
     """Returns the command that starts another in namespaces of its own, where only `paths` exist.
 
     No network, no other process, no user but one without privileges; /tmp is empty and read-only.
-    Raises Unusable where the system has no `bwrap`, or does not let it make namespaces.
+    Raises Unusable where the system has no `bwrap`, or does not let it make namespaces; OSError where it
+    is short of descriptors or processes.
     """
     program = shutil.which("bwrap")
     if program is None:
@@ -109,6 +112,8 @@ def bubblewrap(paths: Sequence[str]) -> tuple[str, ...]:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
+        if isinstance(error, OSError) and error.errno in SHORTAGES:
+            raise  # it passes, and says nothing of this wall
         raise Unusable(f"bubblewrap does not run: {error}") from error
     if tried.returncode != 0:
         raise Unusable(f"bubblewrap is not let work on this system ({tried.stderr.strip()[:200]})")

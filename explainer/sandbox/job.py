@@ -62,11 +62,14 @@ def converse(pool: Pool, talk: Talk, request: Request, until: Stage) -> Iterator
     talk.printed.clear()  # of the warm-up, not of the user
     pool.start(talk.child)
     _send(talk.child, wire.pack(wire.Job(request, until)))
+    begun = False
     for message in _hear(talk, talk.child.limits.deadline_s):
         news = _meaning(message)
-        yield news
+        begun = begun or isinstance(news, Report)
         if isinstance(news, Ending):
+            yield news if begun or news.kind != "crash" else _never_ready(news, talk)
             return
+        yield news
 
 
 def _meaning(message: wire.FromWorker | Ending | None) -> Report | Ending | None:
@@ -95,7 +98,9 @@ def _hear(talk: Talk, seconds: float) -> Iterator[wire.FromWorker | Ending | Non
     with selectors.PollSelector() as selector:  # poll: a busy server has descriptors past select's 1024
         selector.register(talk.child.connection, selectors.EVENT_READ)
         selector.register(talk.child.output, selectors.EVENT_READ)
-        while (now := time.monotonic()) < deadline:
+        now = time.monotonic()
+        while now < deadline:
+            now = time.monotonic()  # past the deadline: a last look, for an app that was stopped meanwhile
             news = _turn(talk, selector, max(0.0, min(beat, deadline) - now))
             if news or time.monotonic() >= beat:
                 beat = time.monotonic() + BEAT_S

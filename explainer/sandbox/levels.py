@@ -40,11 +40,6 @@ def level(walls: Collection[Wall], opened: Collection[str], missing: Iterable[st
     return Isolation("contained", tuple(reasons))
 
 
-def unmeasured(why: str) -> Isolation:
-    """Returns the level where the canary itself failed."""
-    return Isolation("bare", (f"What code can do to this machine could not be measured: {why}.",))
-
-
 def refusal(isolation: Isolation, exposed: bool, accepted: bool) -> str:
     """Returns why this instance must not serve, "" if it may: nothing "bare" beyond this machine."""
     if isolation.level != "bare" or not exposed or accepted:

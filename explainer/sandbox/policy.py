@@ -81,6 +81,12 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
+def outlive_parent() -> None:
+    """Takes back `die_with_parent`."""
+    if sys.platform == "linux":
+        _prctl(PR_SET_PDEATHSIG, 0)
+
+
 def adopt_orphans() -> None:
     """Makes this process the parent of what its dead children leave behind (Linux)."""
     if sys.platform == "linux":

@@ -18,7 +18,6 @@ import selectors
 import signal
 import socket
 import subprocess
-import tempfile
 import threading
 from dataclasses import dataclass, field
 
@@ -31,6 +30,8 @@ from explainer.sandbox.gate import Gate
 from explainer.sandbox.settings import Limits, Settings, Wall
 
 PAUSES_S = (0.0, 0.2, 1.0, 5.0)  # before the next try, by failed starts in a row
+CANARIES = 3  # tries to measure with one zygote
+ENDED = "the zygote ended with exit code {code} before it was ready"
 
 
 class Unavailable(Exception):
@@ -146,11 +147,7 @@ class Pool:
         atexit.unregister(self.close)
 
     def _spawn(self, limits: Limits, bait: canary.Bait | None = None) -> Child:
-        try:
-            ours, theirs = socket.socketpair()
-            output, theirs_output = os.pipe()
-        except OSError as error:
-            raise Unavailable(f"this process is out of descriptors ({error})") from error
+        ours, theirs, output, theirs_output = _channels()
         child = Child(next(self._jobs), limits, ours, output)
         self._children[child.job] = child
         ours.setblocking(False)
@@ -176,79 +173,96 @@ class Pool:
         failures = 0
         while not self._closed:
             try:
-                came_up = self._run_zygote()
-            except (OSError, wire.BadFrame) as error:  # this thread must live: it alone makes zygotes
-                came_up = False
-                self._fail(f"{type(error).__name__}: {error}")
-            failures = 0 if came_up else min(failures + 1, len(PAUSES_S) - 1)
+                why = self._run_zygote()
+            except (OSError, wire.BadFrame, Unavailable) as error:  # this thread must live: it makes zygotes
+                why = f"{type(error).__name__}: {error}"
+            if why and failures:  # once may be chance
+                self._fail(why)
+            failures = min(failures + 1, len(PAUSES_S) - 1) if why else 0
             with self._changed:
                 self._changed.wait_for(lambda: self._closed, PAUSES_S[failures])
 
-    def _run_zygote(self) -> bool:
-        """Starts a zygote and hears it to its end; returns whether it ever worked."""
+    def _run_zygote(self) -> str:
+        """Starts a zygote and hears it to its end; returns why it never worked, "" if it did."""
         start = launch.prepare(self.settings)
         ours, theirs = socket.socketpair()
-        process = subprocess.Popen(  # in a session of its own: Ctrl-C is for the app, which then ends it
-            launch.command(self.settings, start, theirs.fileno()), pass_fds=[theirs.fileno()],
-            env=launch.environment(self.settings, start), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
-        theirs.close()
+        with theirs:
+            try:
+                process = self._started(start, theirs)
+            except OSError:
+                ours.close()
+                raise
         with self._changed:
             self._control, self._process, self._apart = ours, process, "bwrap" in start.walls
             if self._closed:
                 ours.shutdown(socket.SHUT_RDWR)
             self._changed.notify_all()
         try:
-            with tempfile.TemporaryDirectory(prefix="explainer-") as folder:
-                came_up = self._listen(ours, folder, start.missing)
+            why = self._listen(ours, start.missing)
         finally:
             self._bury(process)
-        if not came_up:
-            self._fail(f"the zygote ended with exit code {process.returncode} before it was ready")
-        return came_up
+        return why.replace("{code}", str(process.returncode))
 
-    def _listen(self, control: socket.socket, folder: str, missing: tuple[str, ...]) -> bool:
-        """Lets a canary measure, and hears the zygote to its end; returns whether it came up."""
-        bait, listener = canary.lay_out(folder)
-        with self._changed:
-            bird = self._spawn(self._limits, bait)
-            self.refill()
-        frames, came_up = wire.Frames(wire.CONTROL_CAP), False
+    def _started(self, start: launch.Start, control: socket.socket) -> subprocess.Popen[bytes]:
+        """Starts a zygote in a session of its own: Ctrl-C is for the app, which then ends it."""
+        return subprocess.Popen(
+            launch.command(self.settings, start, control.fileno()), pass_fds=[control.fileno()],
+            env=launch.environment(self.settings, start), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+
+    def _listen(self, control: socket.socket, missing: tuple[str, ...]) -> str:
+        """Lets a canary measure, and hears the zygote to its end; returns why it never worked."""
+        frames, birds = wire.Frames(wire.CONTROL_CAP), 1
         with contextlib.ExitStack() as stack:
-            stack.callback(self.release, bird)
-            stack.enter_context(listener)
+            bait, listener = stack.enter_context(canary.laid_out())
             selector = stack.enter_context(selectors.PollSelector())
             selector.register(control, selectors.EVENT_READ)
-            selector.register(bird.connection, selectors.EVENT_READ)
+            bird = self._send_out(bait, stack, selector)
+            self.refill()
             while True:
                 readable = {key.fileobj for key, _ in selector.select()}
-                if bird.connection in readable:
-                    selector.unregister(bird.connection)
-                    self._take_measure(bird, missing)
-                    listener.close()
-                if control not in readable:
+                if control in readable and not self._hear_all(control, frames):
+                    return "" if self._measured else ENDED
+                if bird.connection not in readable:
                     continue
-                data = _received(control)
-                if not data:
-                    return came_up
-                for frame in frames.feed(data):
-                    message = wire.from_zygote(frame)
-                    came_up = came_up or isinstance(message, wire.Up)
-                    self._hear(message)
+                selector.unregister(bird.connection)
+                why = self._take_measure(bird, missing)
+                if not why:
+                    listener.close()
+                elif birds == CANARIES:
+                    return why
+                else:
+                    bird, birds = self._send_out(bait, stack, selector), birds + 1
 
-    def _take_measure(self, bird: Child, missing: tuple[str, ...]) -> None:
-        """Takes in what the canary could do; from here on workers are handed out."""
+    def _send_out(
+        self, bait: canary.Bait, stack: contextlib.ExitStack, selector: selectors.PollSelector
+    ) -> Child:
+        """Orders a canary, whose answer is then listened for."""
+        bird = self._spawn(self._limits, bait)
+        stack.callback(self.release, bird)
+        selector.register(bird.connection, selectors.EVENT_READ)
+        return bird
+
+    def _take_measure(self, bird: Child, missing: tuple[str, ...]) -> str:
+        """Takes in what the canary could do; then workers are handed out. Returns why it did not say."""
         tried = _tried(_received(bird.connection))
+        self.release(bird)
+        if isinstance(tried, str):
+            return f"What code can do to this machine could not be measured: {tried}"
         with self._changed:
-            if isinstance(tried, wire.Tried):
-                self.walls = tried.walls
-                self.isolation = levels.level(tried.walls, tried.open, (*missing, *tried.missing))
-            else:
-                self.isolation = levels.unmeasured(tried)
+            self.walls = tried.walls
+            self.isolation = levels.level(tried.walls, tried.open, (*missing, *tried.missing))
             self._measured = True
-            self.release(bird)
             self._changed.notify_all()
+        return ""
+
+    def _hear_all(self, control: socket.socket, frames: wire.Frames) -> bool:
+        """Takes in what the zygote has said; returns False at its end."""
+        data = _received(control)
+        for frame in frames.feed(data):
+            self._hear(wire.from_zygote(frame))
+        return bool(data)
 
     def _hear(self, message: wire.FromZygote) -> None:
         with self._changed:
@@ -292,6 +306,18 @@ class Pool:
         with self._changed:
             self._broken = self._broken or text
             self._changed.notify_all()
+
+
+def _channels() -> tuple[socket.socket, socket.socket, int, int]:
+    """Returns the two ends of a socket and of a pipe; raises Unavailable."""
+    with contextlib.ExitStack() as undo:
+        try:
+            ours, theirs = (undo.enter_context(end) for end in socket.socketpair())
+            output, theirs_output = os.pipe()
+        except OSError as error:
+            raise Unavailable(f"this process is out of descriptors ({error})") from error
+        undo.pop_all()
+    return ours, theirs, output, theirs_output
 
 
 def _kill_session(pid: int | None) -> None:

@@ -60,6 +60,7 @@ def main() -> None:
     control.set_inheritable(False)
     began = time.monotonic()
     try:
+        _die_with_app(control, config)
         if config.strategy == "fork":
             policy.preload(config.walls)
             worker.preload(config)
@@ -67,6 +68,8 @@ def main() -> None:
     except Exception as error:  # any import may fail; the pool tells the user
         wire.send(control, wire.Broken(f"{type(error).__name__}: {error}"))
         raise
+    if "bwrap" not in config.walls:
+        policy.outlive_parent()  # to kill what workers have left behind
     gc.collect()
     gc.freeze()  # else the first collection in a worker copies every shared page
     zygote = Zygote(control, config)
@@ -141,11 +144,17 @@ class Zygote:
     def _spawn(self, job: int, limits: Limits, bait: Bait | None) -> None:
         connection, output = self._descriptors.popleft(), self._descriptors.popleft()
         parent = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            self._become_worker(connection, output, wire.Spawn(job, limits, bait), parent)
-        os.close(connection)
-        os.close(output)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._become_worker(connection, output, wire.Spawn(job, limits, bait), parent)
+        except OSError as error:  # no process or no memory left; the other workers live on
+            os.write(output, f"no process could be made ({error})".encode())
+            self.tell(wire.Dead(job, code=1))
+            return
+        finally:
+            os.close(connection)
+            os.close(output)
         self._kids[job] = Kid(job, pid, limits)
         self.tell(wire.Spawned(job, pid))
 
@@ -207,6 +216,16 @@ class Zygote:
             for pid in strays:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)  # its own children come to us in turn
+
+
+def _die_with_app(control: socket.socket, config: wire.Config) -> None:
+    """Sees to it that this process ends with the app while it imports, when it hears nobody."""
+    if "bwrap" not in config.walls:  # bubblewrap has done so
+        policy.die_with_parent(os.getppid())
+    poll = select.poll()
+    poll.register(control, 0)
+    if poll.poll(0):  # hung up: the app ended before the line above
+        os._exit(1)
 
 
 def _settle(connection: int, output: int) -> None:

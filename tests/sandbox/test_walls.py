@@ -70,10 +70,9 @@ def test_landlock_as_in_its_first_kernel_is_enough():
     assert isolation.level == "contained"
 
 
-def test_without_walls_the_canary_gets_through_every_way_that_it_tries(tmp_path):
-    bait, listener = canary.lay_out(str(tmp_path))
-    code = f"from explainer.sandbox.canary import Bait, try_all; print(*try_all({bait!r}))"
-    with listener:
+def test_without_walls_the_canary_gets_through_every_way_that_it_tries():
+    with canary.laid_out() as (bait, _):
+        code = f"from explainer.sandbox.canary import Bait, try_all; print(*try_all({bait!r}))"
         tried = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert set(tried.stdout.split()) == OPEN_TO_ALL
 
