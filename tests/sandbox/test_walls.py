@@ -16,6 +16,7 @@ from explainer.sandbox.client import stream_from
 from explainer.sandbox.pool import Pool
 from explainer.sandbox.settings import Limits, Settings
 from explainer.spec import Request
+from tests.offered import needs
 from tests.sandbox.conftest import TARGET, failure_of, make_pool, wait_for, wait_for_death
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="these walls are Linux's")
@@ -30,7 +31,13 @@ def strategy(request) -> str:
     return request.param
 
 
-@pytest.fixture(scope="module", params=[SEALED, CONTAINED], ids=["sealed", "contained"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(SEALED, id="sealed", marks=needs("sealed")),
+        pytest.param(CONTAINED, id="contained", marks=needs("contained")),
+    ],
+)
 def pool(strategy, request) -> Iterator[Pool]:
     pool = make_pool(strategy, walls=request.param)
     pool.measured(30)
@@ -45,11 +52,18 @@ def run(pool: Pool, code: str, **limits):
 @pytest.mark.parametrize(
     ("walls", "level", "word"),
     [
-        (SEALED, "sealed", "18 ways out were tried, and all of them failed"),
-        (CONTAINED, "contained", "18 ways out were tried, and 17 of them failed"),
-        (("bwrap",), "bare", "open network sockets"),
-        (("seccomp",), "bare", "read the files of the user"),
-        (("landlock",), "bare", "start processes"),
+        pytest.param(
+            SEALED, "sealed", "18 ways out were tried, and all of them failed", marks=needs("sealed")
+        ),
+        pytest.param(
+            CONTAINED,
+            "contained",
+            "18 ways out were tried, and 17 of them failed",
+            marks=needs("contained"),
+        ),
+        pytest.param(("bwrap",), "bare", "open network sockets", marks=needs("sealed")),
+        pytest.param(("seccomp",), "bare", "read the files of the user", marks=needs("contained")),
+        pytest.param(("landlock",), "bare", "start processes", marks=needs("contained")),
         ((), "bare", "Workers are not shut in."),
     ],
 )
@@ -63,6 +77,7 @@ def test_the_level_is_what_the_canary_could_not_do(strategy, walls, level, word)
     assert (report.printed, report.isolation) == ("answered", isolation)
 
 
+@needs("contained")
 def test_landlock_as_in_its_first_kernel_is_enough():
     pool = Pool(Settings(strategy="fork", target=TARGET, warmup="", walls=CONTAINED, landlock_abi=1))
     isolation = pool.measured(30)
@@ -124,6 +139,7 @@ ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page))
     assert "SIGSYS" in failure_of(run(pool, code)).explanation
 
 
+@needs("sealed")
 @pytest.mark.parametrize("which", ["bwrap", "zygote", "app"])
 def test_in_namespaces_too_no_process_outlives_its_keeper(which):
     pool = make_pool("fork", walls=SEALED)
@@ -142,6 +158,7 @@ def test_in_namespaces_too_no_process_outlives_its_keeper(which):
     pool.close()
 
 
+@needs("sealed")
 def test_a_worker_cannot_reach_the_zygote_in_its_namespace():
     pool = make_pool("fork", walls=("bwrap",))
     pool.measured(30)
@@ -152,6 +169,7 @@ def test_a_worker_cannot_reach_the_zygote_in_its_namespace():
     pool.close()
 
 
+@needs("contained")
 def test_a_missing_bubblewrap_leaves_contained_and_says_so(monkeypatch):
     monkeypatch.setattr(files.shutil, "which", lambda _: None)
     pool = make_pool("fork", walls=SEALED)
