@@ -177,7 +177,7 @@ def overshoots(pools: dict[str, Pool]) -> Iterator[tuple[object, ...]]:
 def starts() -> Iterator[tuple[object, ...]]:
     """Yields how long a fresh process needs until its first explanation is whole."""
     for walls in LEVELS.values():
-        taken = []
+        taken, found = [], ""
         for _ in range(measure.repeats(5)):
             environment = {**os.environ, "EXPLAINER_WALLS": ",".join(walls) or "none"}
             run = subprocess.run(
