@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from explainer.ui import navigation, work
+from explainer.ui import exposure, navigation, work
 
 st.set_page_config(page_title="vmap explainer", layout="wide", initial_sidebar_state="collapsed")
 work.warm_up()
+exposure.guard()
 navigation.run()

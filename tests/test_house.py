@@ -46,6 +46,21 @@ def test_whatever_a_requirement_needs_is_pinned_too():
     assert sorted(pair for pair in needed if pair[1] not in pinned) == []
 
 
+def test_what_a_cluster_needs_is_pinned_and_tested_in_the_same_versions():
+    lines = (ROOT / "deploy" / "requirements-cluster.txt").read_text().splitlines()
+    pins = {line for line in lines if line and not line.startswith("#")}
+    assert "distributed" in {Requirement(pin).name for pin in pins}
+    assert sorted(pins - set(_pins())) == []
+    pinned = {canonicalize_name(Requirement(pin).name) for pin in {*pins, *_pins("requirements.txt")}}
+    needed = {
+        canonicalize_name(need.name)
+        for pin in pins
+        for need in map(Requirement, importlib.metadata.requires(Requirement(pin).name) or [])
+        if need.marker is None or need.marker.evaluate({"extra": ""})
+    }
+    assert sorted(needed - pinned) == []
+
+
 def test_the_app_answers_this_machine_only_and_tells_nobody():
     config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
     assert config["server"]["address"] == "127.0.0.1"
@@ -147,9 +162,9 @@ def test_only_root_on_debian_installs_chromium(monkeypatch):
     assert browser.install_chromium() is None
 
 
-def _pins() -> list[str]:
-    text = (ROOT / "requirements.txt").read_text() + (ROOT / "tests" / "requirements.txt").read_text()
-    return [line for line in text.splitlines() if line and not line.startswith("#")]
+def _pins(*files: str) -> list[str]:
+    texts = [(ROOT / file).read_text() for file in files or ("requirements.txt", "tests/requirements.txt")]
+    return [line for text in texts for line in text.splitlines() if line and not line.startswith("#")]
 
 
 def _make(

@@ -62,6 +62,11 @@ LAYERS = (
         lazily=("explainer.analysis", "jax"),
         never=INTERNALS,
     ),
+    # The walls of the kernel: loaded where they are put up, since other systems do not have them.
+    Layer("explainer/sandbox/files.py", ("explainer.sandbox", *PLAIN), lazily=("landlockpy",)),
+    Layer("explainer/sandbox/syscalls.py", (), lazily=("pyseccomp",)),
+    # Dask, for workers on other hosts, is optional: without EXPLAINER_CLUSTER nothing loads it.
+    Layer("explainer/sandbox/cluster*.py", ("msgspec", "distributed", "explainer.sandbox", *PLAIN)),
     Layer("explainer/sandbox/*.py", ("msgspec", "psutil", "explainer.sandbox", *PLAIN)),
     Layer("explainer/figures/*.py", ("explainer.figures", *PLAIN)),
     # The fallback picture, where the player cannot load, is Streamlit's chart of a Plotly figure.
@@ -131,6 +136,8 @@ def test_every_top_level_entry_is_in_the_table():
         ("explainer/figures/scene.py", "from explainer.figures import style", None),
         ("explainer/ui/a.py", "if x:\n    import jax", "explainer/ui/a.py:2: jax"),
         ("explainer/sandbox/client.py", "import explainer.analysis", "client.py:1: explainer.analysis"),
+        ("explainer/sandbox/client.py", "def f():\n    import distributed", "client.py:2: distributed"),
+        ("explainer/sandbox/cluster_link.py", "from distributed.comm.core import connect", None),
         ("explainer/sandbox/worker.py", "def f():\n    import explainer.analysis.pipeline", None),
         ("explainer/analysis/a.py", "import jax\njax.vmap, jax.numpy", None),
         ("explainer/analysis/a.py", "from jax._src import core", "a.py:1: jax._src.core"),
@@ -149,7 +156,7 @@ def test_the_checker_finds_what_the_table_forbids(path, source, expected):
     assert (found == []) if expected is None else (len(found) == 1 and expected in found[0]), found
 
 
-@pytest.mark.parametrize("heavy", ["jax", "streamlit", "numpy", "plotly"])
+@pytest.mark.parametrize("heavy", ["jax", "streamlit", "numpy", "plotly", "distributed"])
 def test_importing_explainer_loads_nothing_heavy(heavy):
     assert heavy not in _loaded_by("import explainer")
 

@@ -1,6 +1,7 @@
 """Client: a Request in, Reports out; what the app and the library call.
 
     Request ─▶ gate (first come, first served) ─▶ pool.take ─▶ job.converse ─▶ verdict ─▶ Report
+                                               └▶ cluster.work (EXPLAINER_CLUSTER) ─▶┘
 
 A Report always comes back. While a job waits or runs there is one at least every 0.1 s.
 """
@@ -13,18 +14,20 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 
-from explainer.report import Failure, Report, StageReport
-from explainer.sandbox import job, verdict, wire
+from explainer.report import Failure, Isolation, Report, StageReport
+from explainer.sandbox import heartbeat, job, verdict, wire
+from explainer.sandbox.cluster import Cluster
+from explainer.sandbox.cluster_settings import cluster_settings
 from explainer.sandbox.gate import Ticket
 from explainer.sandbox.pool import Child, Pool, Unavailable
 from explainer.sandbox.settings import Limits, SettingError, Settings
-from explainer.sandbox.verdict import Ending
+from explainer.sandbox.verdict import Ending, Outcome
 from explainer.spec import Request, Stage
 
-Outcome = tuple[Report, Ending, str]  # the last partial Report, how the worker ended, what it printed
+Crew = Pool | Cluster  # who works: children of this process, or other hosts
 
 _lock = threading.RLock()
-_shared: dict[int, Pool] = {}  # this process's pool; worker processes outlive calls by design
+_shared: dict[int, Crew] = {}  # this process's pool or cluster; worker processes outlive calls by design
 
 
 def explain(
@@ -63,6 +66,11 @@ def warm_up() -> None:
         _pool()
 
 
+def isolation(timeout: float = 30.0) -> Isolation:
+    """Returns the measured level of the workers; waits for the first measure at most `timeout` seconds."""
+    return _pool().measured(timeout)
+
+
 def shutdown() -> None:
     """Ends every child. The next call starts anew."""
     with _lock:
@@ -72,7 +80,7 @@ def shutdown() -> None:
         pool.close()
 
 
-def stream_from(pool: Pool, request: Request, until: Stage, limits: Limits) -> Generator[Report]:
+def stream_from(pool: Crew, request: Request, until: Stage, limits: Limits) -> Generator[Report]:
     """Does what `stream` does, with a given pool."""
     request = wire.clean_request(request)
     partial = Report(request=request, isolation=pool.isolation)
@@ -88,7 +96,7 @@ def stream_from(pool: Pool, request: Request, until: Stage, limits: Limits) -> G
 
 
 def _turn(
-    pool: Pool, partial: Report, until: Stage, limits: Limits
+    pool: Crew, partial: Report, until: Stage, limits: Limits
 ) -> Generator[Report, None, Outcome | None]:
     """Waits in the queue, then works; returns None if a silent caller has lost its turn."""
     ticket = pool.gate.join()
@@ -107,26 +115,29 @@ def _turn(
 
 
 def _work(
-    pool: Pool, ticket: Ticket, partial: Report, until: Stage, limits: Limits
+    pool: Crew, ticket: Ticket, partial: Report, until: Stage, limits: Limits
 ) -> Generator[Report, None, Outcome]:
     yield from _wait(partial, ticket)
+    if isinstance(pool, Cluster):
+        return (yield from pool.work(partial, until, limits))
     _, ending, _ = outcome = yield from _attempt(pool, partial, until, limits)
     if ending.kind in ("lost", "unavailable"):  # it died with its zygote, or before its request
         outcome = yield from _attempt(pool, partial, until, limits)
     return outcome
 
 
-def _pool() -> Pool:
+def _pool() -> Crew:
     with _lock:
         if 0 not in _shared:
-            _shared[0] = Pool(Settings())
+            cluster = cluster_settings()
+            _shared[0] = Cluster(cluster) if cluster else Pool(Settings())
         return _shared[0]
 
 
 def _wait(partial: Report, ticket: Ticket) -> Iterator[Report]:
     began = time.monotonic()
     while not ticket.wait(job.BEAT_S):
-        yield _starting(partial, began, f"waiting: {ticket.ahead()} before this one")
+        yield heartbeat.starting(partial, began, f"waiting: {ticket.ahead()} before this one")
 
 
 def _attempt(pool: Pool, partial: Report, until: Stage, limits: Limits) -> Generator[Report, None, Outcome]:
@@ -138,7 +149,8 @@ def _attempt(pool: Pool, partial: Report, until: Stage, limits: Limits) -> Gener
             if time.monotonic() - began > job.START_S:
                 raise Unavailable(f"no zygote could be made in {job.START_S:g} s")
             child = pool.take(limits, job.BEAT_S)
-            yield _starting(partial, began, "starting a worker")
+            partial = replace(partial, isolation=pool.isolation)  # known once there is a worker
+            yield heartbeat.starting(partial, began, "starting a worker")
         return (yield from _follow(pool, child, partial, until))
     except Unavailable as error:
         return partial, Ending("unavailable", detail=str(error)), ""
@@ -158,25 +170,8 @@ def _follow(pool: Pool, child: Child, partial: Report, until: Stage) -> Generato
         if news is not None:
             partial = replace(news, request=partial.request, isolation=partial.isolation)
             began = time.monotonic()
-        yield _running(partial, began) if partial.stages else _starting(partial, began, "starting a worker")
+        yield heartbeat.beat(partial, began, "starting a worker")
     cap = child.limits.output_kb * 1024
     if ending.kind != "answer":
-        partial = _running(partial, began)
+        partial = heartbeat.running(partial, began)
     return partial, ending, talk.text()[:cap]
-
-
-def _starting(partial: Report, began: float, note: str) -> Report:
-    """Returns the Report of a request that no worker has begun."""
-    return replace(partial, stages=(StageReport("parse", "running", time.monotonic() - began, note),))
-
-
-def _running(partial: Report, began: float) -> Report:
-    """Returns the partial Report with the time its running stage has taken by now."""
-    elapsed = time.monotonic() - began
-    return replace(
-        partial,
-        stages=tuple(
-            replace(stage, seconds=stage.seconds + elapsed) if stage.status == "running" else stage
-            for stage in partial.stages
-        ),
-    )

@@ -22,6 +22,12 @@ class Gate:
         self._tickets: deque[Ticket] = deque()
         self._moved = threading.Condition()  # on an RLock: a generator may be collected inside it
 
+    def resize(self, places: int) -> None:
+        """Lets so many work from now on; who works already goes on."""
+        with self._moved:
+            self._places = places
+            self._moved.notify_all()
+
     def join(self) -> Ticket:
         """Returns a ticket at the end of the queue; `leave` it when done, whatever happens."""
         ticket = Ticket(self)

@@ -52,6 +52,9 @@ def converse(pool: Pool, talk: Talk, request: Request, until: Stage) -> Iterator
             yield _never_ready(message, talk)
             return
         if message is not None:
+            if not isinstance(message, wire.Ready) or set(message.walls) != set(pool.walls):
+                yield Ending("unavailable", detail="a worker is not shut in as the canary was")
+                return
             break
         yield None
     talk.printed.clear()  # of the warm-up, not of the user
@@ -72,8 +75,8 @@ def _meaning(message: wire.FromWorker | Ending | None) -> Report | Ending | None
             return Ending("answer", report)
         case wire.Raised(error_type, text):
             return Ending("raised", error_type=error_type, detail=text)
-        case wire.Ready():
-            return Ending("bad_answer", detail="it said ready twice")
+        case wire.Ready() | wire.Tried():
+            return Ending("bad_answer", detail="it said what only a worker without a request says")
     return message
 
 
@@ -169,6 +172,8 @@ def _death(talk: Talk) -> Ending:
     )
     if end.why == "memory" or starved:
         return Ending("memory", peak_mb=end.peak_mb)
+    if end.why == "threads":
+        return Ending("threads")
     if end.why == "deadline" or end.signal == signal.SIGXCPU:
         return Ending("deadline")
     return Ending("crash", signal=end.signal, code=end.code, peak_mb=end.peak_mb)

@@ -1,10 +1,10 @@
 """Policy: what is laid on a worker before it does anything, while it has one thread.
 
-    zygote ── fork | exec ──▶ worker ── confine(limits) ──▶ warm up, request, answer
+    zygote ── fork | exec ──▶ worker ── confine(limits, walls) ──▶ warm up, request, answer
 
 A session of its own (so that everything it starts can be killed with it), death with its
-parent, low priority, resource limits. Kernel isolation belongs here too, last in
-`confine`: it binds the calling thread only, hence before JAX starts others.
+parent, low priority, resource limits; then the walls, last: they bind the calling thread and
+those it starts, hence before JAX starts any. `canary` tries what they are to prevent.
 """
 
 from __future__ import annotations
@@ -15,26 +15,68 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Callable, Collection, Mapping
 
-from explainer.sandbox.settings import Limits
+from explainer.sandbox import files, syscalls
+from explainer.sandbox.settings import Limits, Wall
 
 MB = 1 << 20
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 1, 4, 36
+CAPABILITIES_V3 = 0x20080522
 DEVICES = ("/dev/nvidia[0-9]*", "/dev/nvidiactl", "/dev/kfd", "/dev/accel*", "/dev/vfio/[0-9]*")
 
 
 def confine(limits: Limits, parent: int) -> None:
-    """Applies everything to this process; ends it if `parent` is gone already."""
+    """Applies all but the walls to this process; ends it if `parent` is gone already."""
     os.setsid()
     die_with_parent(parent)
     _go_first()
     _limit_resources(limits)
 
 
+def wall_in(
+    walls: Collection[Wall], readable: Collection[str], abi: int
+) -> tuple[tuple[Wall, ...], tuple[str, ...]]:
+    """Puts up the walls that this system can have, for good; returns them, and why others are missing.
+
+    "bwrap" stands round the zygote already: here it is only counted.
+    """
+    makers: Mapping[Wall, Callable[[], None]] = {
+        "landlock": lambda: files.lock(readable, abi),
+        "seccomp": syscalls.restrict,
+    }
+    laid: list[Wall] = [wall for wall in walls if wall not in makers]
+    reasons = []
+    if walls and sys.platform == "linux":
+        os.umask(0o777)
+        os.chdir("/")
+        _hide()
+        _drop_capabilities()
+    for wall, make in makers.items():
+        if wall not in walls:
+            continue
+        try:
+            make()
+            laid.append(wall)
+        except (files.Unusable, syscalls.Unusable) as error:
+            reasons.append(str(error))
+    return tuple(laid), tuple(reasons)
+
+
+def preload(walls: Collection[Wall]) -> list[str]:
+    """Loads what `wall_in` needs ahead of it; returns why a wall cannot be had."""
+    try:
+        if "seccomp" in walls:
+            syscalls.preload()
+    except syscalls.Unusable as error:
+        return [str(error)]
+    return []
+
+
 def die_with_parent(parent: int) -> None:
     """Asks the kernel to kill this process when the thread that made it ends (Linux)."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before the line above
         os._exit(1)
 
@@ -42,7 +84,14 @@ def die_with_parent(parent: int) -> None:
 def adopt_orphans() -> None:
     """Makes this process the parent of what its dead children leave behind (Linux)."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        _prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def accelerator_visible() -> bool:
+    """Returns whether JAX may find an accelerator here; its driver needs more than the walls let through."""
+    if os.environ.get("JAX_PLATFORMS") == "cpu":
+        return False
+    return any(glob.glob(pattern) for pattern in DEVICES)
 
 
 def _go_first() -> None:
@@ -57,22 +106,35 @@ def _limit_resources(limits: Limits) -> None:
     cores = os.cpu_count() or 1
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_CPU, int((limits.deadline_s + 10) * cores))  # back-stop: wall clock is the limit
-    if _accelerator_visible():
+    if accelerator_visible():
         return  # CUDA reserves address space by the terabyte, and ptxas writes files
     _lower(resource.RLIMIT_FSIZE, 0)
     _lower(resource.RLIMIT_NOFILE, 256)
     if sys.platform != "linux":
         return  # macOS maps hundreds of GB into every process, and takes no such limit
+    _lower(resource.RLIMIT_MEMLOCK, 0)
+    _lower(resource.RLIMIT_MSGQUEUE, 0)
     # XLA's thread stacks and malloc arenas count, though hardly any of it is ever touched
     threads = 32 * cores + 16 * int(os.environ.get("JAX_NUM_CPU_DEVICES", "1"))
     _lower(resource.RLIMIT_DATA, (limits.memory_mb + 512 + threads) * MB)
     _lower(resource.RLIMIT_AS, (limits.memory_mb + 4096 + 256 * cores + threads) * MB)
 
 
-def _accelerator_visible() -> bool:
-    if os.environ.get("JAX_PLATFORMS") == "cpu":
-        return False
-    return any(glob.glob(pattern) for pattern in DEVICES)
+def _hide() -> None:
+    """Lets no other process of this user trace this one or read its memory."""
+    _prctl(PR_SET_DUMPABLE, 0)
+
+
+def _drop_capabilities() -> None:
+    """Gives up what root may do beyond other users, where the app is run by root."""
+    header = (ctypes.c_uint32 * 2)(CAPABILITIES_V3, 0)
+    none = (ctypes.c_uint32 * 6)()
+    if ctypes.CDLL(None, use_errno=True).capset(header, none) != 0:
+        raise OSError(ctypes.get_errno(), "capset")
+
+
+def _prctl(option: int, value: int) -> None:
+    ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 def _lower(kind: int, value: int) -> None:

@@ -1,10 +1,11 @@
 """Pool: keeps the zygote alive and a few workers warm; the web process's side.
 
-    client ── take, release ──▶ pool ══ control socket ══▶ zygote ──▶ workers
+    client ── take, release ──▶ pool ══ control socket ══▶ zygote ──▶ workers, the first of them a canary
 
 One thread makes the zygote and lives as long as this process: the kernel ties "die with
 your parent", which isolation tools use, to the thread that made the child, and Streamlit's
 script threads end at every rerun. When the zygote dies, it ends the workers and makes another.
+No worker is handed out before the canary has told what a worker could do to this machine.
 """
 
 from __future__ import annotations
@@ -13,22 +14,22 @@ import atexit
 import contextlib
 import itertools
 import os
+import selectors
 import signal
 import socket
 import subprocess
-import sys
+import tempfile
 import threading
 from dataclasses import dataclass, field
 
 import msgspec
+import psutil
 
-from explainer.sandbox import levels, wire
+from explainer.report import Isolation
+from explainer.sandbox import canary, launch, levels, wire
 from explainer.sandbox.gate import Gate
-from explainer.sandbox.settings import Limits, Settings
-from explainer.sandbox.zygote import command
+from explainer.sandbox.settings import Limits, Settings, Wall
 
-PASSED = ("PATH", "HOME", "LANG", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "USER", "LOGNAME")
-PASSED_PREFIXES = ("LC_", "JAX_", "XLA_", "TF_", "CUDA_", "NVIDIA_", "ROCM_", "HIP_", "ROCR_", "HSA_", "TPU_")
 PAUSES_S = (0.0, 0.2, 1.0, 5.0)  # before the next try, by failed starts in a row
 
 
@@ -55,7 +56,8 @@ class Pool:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.isolation = levels.level()
+        self.isolation = levels.UNKNOWN
+        self.walls: tuple[Wall, ...] = ()  # that stand round every worker; set by the canary
         self.gate = Gate(settings.jobs)
         self._changed = threading.Condition()  # on an RLock: a generator may be collected inside it
         self._control: socket.socket | None = None
@@ -66,6 +68,8 @@ class Pool:
         self._limits = Limits()
         self._broken = ""
         self._closed = False
+        self._measured = False
+        self._apart = False  # pids that the zygote tells are names in a namespace of its own
         self._made_in = os.getpid()
         self._owner = threading.Thread(target=self._own, name="sandbox-owner", daemon=True)
         self._owner.start()
@@ -74,10 +78,10 @@ class Pool:
     def take(self, limits: Limits, timeout: float) -> Child | None:
         """Returns a worker under these limits, None if there is no zygote yet; raises Unavailable."""
         with self._changed:
-            self._changed.wait_for(lambda: self._control or self._broken or self._closed, timeout)
+            self._changed.wait_for(lambda: self._measured or self._broken or self._closed, timeout)
             if self._closed or self._broken:
                 raise Unavailable(self._broken or "the sandbox was shut down")
-            if self._control is None:
+            if not self._measured:
                 return None
             for child in self._spares:
                 if child.limits == limits:
@@ -108,11 +112,25 @@ class Pool:
             while len(self._spares) < self.settings.spares:
                 self._spares.append(self._spawn(self._limits))
 
-    def pids(self) -> tuple[int, ...]:
-        """Returns the processes that are alive now, the zygote first."""
+    def measured(self, timeout: float) -> Isolation:
+        """Returns the level once the canary has measured it, "bare" if that takes longer."""
         with self._changed:
-            workers = [c.pid for c in self._children.values() if c.pid is not None]
-            return ((self._process.pid,) if self._process else ()) + tuple(workers)
+            self._changed.wait_for(lambda: self._measured or self._broken or self._closed, timeout)
+            return self.isolation
+
+    def pids(self) -> tuple[int, ...]:
+        """Returns the processes that are alive now, the one that was started here first."""
+        with self._changed:
+            if self._process is None:
+                return ()
+            if not self._apart:
+                workers = [c.pid for c in self._children.values() if c.pid is not None]
+                return (self._process.pid, *workers)
+            process = self._process.pid
+        try:  # what the zygote calls its workers are names inside its namespace
+            return (process, *(child.pid for child in psutil.Process(process).children(recursive=True)))
+        except psutil.NoSuchProcess:
+            return ()
 
     def close(self) -> None:
         """Ends every process; also runs when the interpreter exits."""
@@ -127,7 +145,7 @@ class Pool:
             self._owner.join(timeout=10)
         atexit.unregister(self.close)
 
-    def _spawn(self, limits: Limits) -> Child:
+    def _spawn(self, limits: Limits, bait: canary.Bait | None = None) -> Child:
         try:
             ours, theirs = socket.socketpair()
             output, theirs_output = os.pipe()
@@ -138,7 +156,7 @@ class Pool:
         ours.setblocking(False)
         os.set_blocking(output, False)
         try:
-            self._tell(wire.Spawn(child.job, limits), [theirs.fileno(), theirs_output])
+            self._tell(wire.Spawn(child.job, limits, bait), [theirs.fileno(), theirs_output])
         finally:
             theirs.close()
             os.close(theirs_output)
@@ -168,48 +186,69 @@ class Pool:
 
     def _run_zygote(self) -> bool:
         """Starts a zygote and hears it to its end; returns whether it ever worked."""
+        start = launch.prepare(self.settings)
         ours, theirs = socket.socketpair()
-        config = wire.Config(
-            theirs.fileno(),
-            self.settings.strategy,
-            self.settings.target,
-            self.settings.warmup,
-            _import_path(),
-        )
-        line = command("zygote", "main", config.path, msgspec.json.encode(config).decode())
         process = subprocess.Popen(  # in a session of its own: Ctrl-C is for the app, which then ends it
-            line, pass_fds=[theirs.fileno()], env=_environment(self.settings),
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
+            launch.command(self.settings, start, theirs.fileno()), pass_fds=[theirs.fileno()],
+            env=launch.environment(self.settings, start), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            start_new_session=True,
         )  # fmt: skip
         theirs.close()
         with self._changed:
-            self._control, self._process = ours, process
+            self._control, self._process, self._apart = ours, process, "bwrap" in start.walls
             if self._closed:
                 ours.shutdown(socket.SHUT_RDWR)
-            self.refill()
             self._changed.notify_all()
         try:
-            came_up = self._listen(ours)
+            with tempfile.TemporaryDirectory(prefix="explainer-") as folder:
+                came_up = self._listen(ours, folder, start.missing)
         finally:
             self._bury(process)
         if not came_up:
             self._fail(f"the zygote ended with exit code {process.returncode} before it was ready")
         return came_up
 
-    def _listen(self, control: socket.socket) -> bool:
-        """Takes in what the zygote says until it ends; returns whether it came up."""
+    def _listen(self, control: socket.socket, folder: str, missing: tuple[str, ...]) -> bool:
+        """Lets a canary measure, and hears the zygote to its end; returns whether it came up."""
+        bait, listener = canary.lay_out(folder)
+        with self._changed:
+            bird = self._spawn(self._limits, bait)
+            self.refill()
         frames, came_up = wire.Frames(wire.CONTROL_CAP), False
-        while True:
-            try:
-                data = control.recv(wire.CONTROL_CAP)
-            except ConnectionResetError:
-                data = b""
-            if not data:
-                return came_up
-            for frame in frames.feed(data):
-                message = wire.from_zygote(frame)
-                came_up = came_up or isinstance(message, wire.Up)
-                self._hear(message)
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.release, bird)
+            stack.enter_context(listener)
+            selector = stack.enter_context(selectors.PollSelector())
+            selector.register(control, selectors.EVENT_READ)
+            selector.register(bird.connection, selectors.EVENT_READ)
+            while True:
+                readable = {key.fileobj for key, _ in selector.select()}
+                if bird.connection in readable:
+                    selector.unregister(bird.connection)
+                    self._take_measure(bird, missing)
+                    listener.close()
+                if control not in readable:
+                    continue
+                data = _received(control)
+                if not data:
+                    return came_up
+                for frame in frames.feed(data):
+                    message = wire.from_zygote(frame)
+                    came_up = came_up or isinstance(message, wire.Up)
+                    self._hear(message)
+
+    def _take_measure(self, bird: Child, missing: tuple[str, ...]) -> None:
+        """Takes in what the canary could do; from here on workers are handed out."""
+        tried = _tried(_received(bird.connection))
+        with self._changed:
+            if isinstance(tried, wire.Tried):
+                self.walls = tried.walls
+                self.isolation = levels.level(tried.walls, tried.open, (*missing, *tried.missing))
+            else:
+                self.isolation = levels.unmeasured(tried)
+            self._measured = True
+            self.release(bird)
+            self._changed.notify_all()
 
     def _hear(self, message: wire.FromZygote) -> None:
         with self._changed:
@@ -229,7 +268,7 @@ class Pool:
         with self._changed:
             assert self._control is not None
             self._control.close()
-            self._control, self._process = None, None
+            self._control, self._process, self._measured = None, None, False
             children, self._children = self._children, {}
         try:
             process.wait(timeout=5)
@@ -237,7 +276,8 @@ class Pool:
             process.kill()
             process.wait()
         for child in children.values():
-            _kill_session(child.pid)
+            if not self._apart:  # else they died with their namespace, and their pids name others here
+                _kill_session(child.pid)
             self._mark_dead(child, wire.Dead(child.job, why="zygote"))
 
     def _mark_dead(self, child: Child, end: wire.Dead) -> None:
@@ -264,17 +304,18 @@ def _kill_session(pid: int | None) -> None:
         return
 
 
-def _import_path() -> tuple[str, ...]:
-    """Returns where the app finds its modules; so does every worker."""
-    return tuple(os.path.abspath(entry) for entry in sys.path)
+def _received(connection: socket.socket) -> bytes:
+    """Returns what has arrived, b"" at the end."""
+    try:
+        return connection.recv(wire.CONTROL_CAP)
+    except ConnectionResetError:
+        return b""
 
 
-def _environment(settings: Settings) -> dict[str, str]:
-    """Returns the environment of the workers: what Python and JAX need, none of the app's secrets."""
-    kept = {k: v for k, v in os.environ.items() if k in PASSED or k.startswith(PASSED_PREFIXES)}
-    if settings.platform:
-        kept["JAX_PLATFORMS"] = settings.platform
-    kept.setdefault("JAX_NUM_CPU_DEVICES", str(settings.devices))
-    kept.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # else one worker takes 75 % of a GPU
-    kept.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # XLA's log would count as the user's output
-    return kept | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+def _tried(data: bytes) -> wire.Tried | str:
+    """Returns what a canary said, or why it cannot be read."""
+    try:
+        message = next((wire.from_worker(frame) for frame in wire.Frames(wire.CONTROL_CAP).feed(data)), None)
+    except wire.BadFrame as error:
+        return str(error)
+    return message if isinstance(message, wire.Tried) else "the process that measures it ended early"

@@ -17,7 +17,8 @@ from explainer.spec import SCRIPT_STAGES, STAGES, Stage
 
 Kind = Literal[
     "answer", "raised", "crash", "lost", "unavailable", "bad_answer",
-    "deadline", "memory", "output", "answer_size", "source_size",
+    "deadline", "memory", "threads", "output", "answer_size", "source_size",
+    "no_host", "host_lost", "bad_host",
 ]  # fmt: skip
 
 DOING: dict[Stage, str] = {
@@ -49,6 +50,9 @@ class Ending:
     signal: int = 0
     code: int = 0
     peak_mb: float = 0.0
+
+
+Outcome = tuple[Report, Ending, str]  # the last partial Report, how the worker ended, what it printed
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,13 @@ TEXTS: dict[Kind, Text] = {
         "memory",
         "memory_mb",
     ),
+    "threads": Text(
+        "ThreadLimitExceeded",
+        "Stopped for starting too many threads while {doing}",
+        "One explanation may hold {threads:,} threads. JAX needs none of yours: remove what starts them.",
+        "threads",
+        "threads",
+    ),
     "output": Text(
         "OutputLimitExceeded",
         "Stopped for printing too much while {doing}",
@@ -122,7 +133,32 @@ TEXTS: dict[Kind, Text] = {
         "source",
         "source_kb",
     ),
+    "no_host": Text(
+        "WorkerUnavailable",
+        "No worker host could take this: {detail}",
+        "If you run this app yourself, start the scheduler and its workers as deploy/cluster.md says, "
+        "or unset EXPLAINER_CLUSTER. The app goes on trying: try again in a moment.",
+    ),
+    "host_lost": Text(
+        "WorkerHostLost",
+        "Two worker hosts went away, one after the other, while {doing}: {detail}",
+        "A request is sent to another host once, not twice. If it works for others, use smaller arrays; "
+        "else try again.",
+    ),
+    "bad_host": Text(
+        "BadAnswer",
+        "A worker host sent something that is not an explanation: {detail}",
+        "If you run this app yourself, see that every host has the same version of it.",
+    ),
 }
+
+
+DENIED = ("PermissionError", "gaierror", "URLError", "HTTPError", "ConnectError")
+WALLS = (
+    "Code that is typed in here runs shut in: it can read Python and its packages, and nothing else; it can "
+    "write no file, start no process and reach no network. To run code that you trust without that, on a "
+    "machine of your own: EXPLAINER_WALLS=none make run."
+)
 
 
 def final(partial: Report, ending: Ending, limits: Limits, printed: str = "") -> Report:
@@ -133,7 +169,16 @@ def final(partial: Report, ending: Ending, limits: Limits, printed: str = "") ->
         report = _failed(partial, _failure(partial, ending, limits, printed))
     if printed and printed not in report.printed:
         report = replace(report, printed=report.printed + printed)
+    if report.failure is not None and partial.isolation.level in ("sealed", "contained"):
+        report = replace(report, failure=_told_of_walls(report.failure))
     return replace(report, request=partial.request, isolation=partial.isolation)
+
+
+def _told_of_walls(failure: Failure) -> Failure:
+    """Returns a failure of the user's code with the walls named, where it is they that it ran into."""
+    if failure.error_type not in DENIED:
+        return failure
+    return replace(failure, explanation=f"{failure.explanation} {WALLS}".strip())
 
 
 def running_stage(report: Report) -> Stage:
@@ -144,6 +189,25 @@ def running_stage(report: Report) -> Stage:
     stages = SCRIPT_STAGES if report.request.is_script else STAGES
     reached = [stages.index(stage.name) for stage in report.stages]
     return stages[min(max(reached, default=-1) + 1, len(stages) - 1)]
+
+
+def _kept(partial: Report) -> str:
+    """Returns what there is to see of a request that was stopped: "Kept: 12,000 equations, and ..."."""
+    kept = []
+    if partial.equations:
+        one = len(partial.equations) == 1
+        kept.append("its one equation" if one else f"all {len(partial.equations):,} equations")
+        kept.append("where each batch axis sits")
+    if partial.outputs:
+        kept.append("the outputs")
+    return f"What was found before is kept: {', '.join(kept)}." if kept else ""
+
+
+def _doing(partial: Report, stage: Stage) -> str:
+    doing = (DOING_A_SCRIPT if partial.request.is_script else DOING)[stage]
+    if stage == "compile" and partial.equations:
+        return f"{doing} {len(partial.equations):,} equation{'s' if len(partial.equations) > 1 else ''}"
+    return doing
 
 
 def _failed(partial: Report, failure: Failure) -> Report:
@@ -159,14 +223,14 @@ def _failure(partial: Report, ending: Ending, limits: Limits, printed: str) -> F
     stage = "parse" if ending.kind == "source_size" else running_stage(partial)
     text = TEXTS[ending.kind]
     words = {
-        "doing": (DOING_A_SCRIPT if partial.request.is_script else DOING)[stage],
+        "doing": _doing(partial, stage),
         "how": _manner(ending),
         "detail": ending.detail,
         "peak_mb": ending.peak_mb,
         "error_type": ending.error_type,
     } | {name: getattr(limits, name) for name in VARIABLES}
     what = text.what.format(**words)
-    explanation = f"{what}. {text.advice.format(**words)}".strip()
+    explanation = " ".join(filter(None, (f"{what}.", _kept(partial), text.advice.format(**words))))
     if text.field:
         explanation += (
             f" If you run this app yourself, raise {VARIABLES[text.field]} (it is {words[text.field]:g})."

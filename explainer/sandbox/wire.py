@@ -2,6 +2,8 @@
 
     pool ── Spawn, Start, Kill ─▶ zygote ── Up, Spawned, Dead, Broken ─▶ pool
     pool ── Job ─▶ worker ── Ready, Progress…, Answer | Raised ─▶ pool
+    pool ── Spawn(bait) ─▶ zygote ─▶ canary ── Tried ─▶ pool
+    cluster ── Errand ─▶ cluster_worker ── Offer; Progress…, Answer ─▶ cluster
 
 A frame is four bytes of length and one MessagePack message of a declared type. No pickle.
 A worker runs the user's code, so nothing it says is believed: a frame past its cap, of a
@@ -14,17 +16,19 @@ import socket
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
-from explainer.report import Leaf, Report, clean
-from explainer.sandbox.settings import Limits, Strategy
+from explainer.report import Isolation, Leaf, Report, clean
+from explainer.sandbox.canary import Bait
+from explainer.sandbox.settings import Limits, Strategy, Wall
 from explainer.spec import Request, Stage
 
 HEADER = struct.Struct("<I")
 CONTROL_CAP = 1 << 16
 MB = 1 << 20
+OP_OFFER, OP_EXPLAIN = "explainer_offer", "explainer_explain"  # what a worker of a cluster is asked for
 
 
 class BadFrame(Exception):
@@ -43,13 +47,20 @@ class Config(msgspec.Struct, frozen=True):
     target: str
     warmup: str
     path: tuple[str, ...]
+    walls: tuple[Wall, ...] = ()
+    readable: tuple[str, ...] = ()
+    landlock_abi: int = 0
 
 
 class Spawn(msgspec.Struct, frozen=True, tag=True):
-    """Orders a worker; its end of the socket and of the output pipe travel with the bytes."""
+    """Orders a worker; its end of the socket and of the output pipe travel with the bytes.
+
+    With `bait` it is a canary: it tries to get out, tells what it could, and takes no request.
+    """
 
     job: int
     limits: Limits
+    bait: Bait | None = None
 
 
 class Start(msgspec.Struct, frozen=True, tag=True):
@@ -86,7 +97,8 @@ class Spawned(msgspec.Struct, frozen=True, tag=True):
 class Dead(msgspec.Struct, frozen=True, tag=True):
     """Says how a worker ended.
 
-    `why`: "memory" or "deadline" (a limit), "order" (ours), "zygote" (it died too), "" (its own doing).
+    `why`: "memory", "threads" or "deadline" (a limit), "order" (ours), "zygote" (it died too), "" (its own
+    doing).
     """
 
     job: int
@@ -104,9 +116,18 @@ class Job(msgspec.Struct, frozen=True, tag=True):
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
-    """Says that a worker is warm; `seconds` since it was made."""
+    """Says that a worker is warm, `seconds` after it was made, and which walls stand round it."""
 
     seconds: float
+    walls: tuple[Wall, ...] = ()
+
+
+class Tried(msgspec.Struct, frozen=True, tag=True):
+    """Says what a canary could do (`open`, names of canary.DENIED), and why walls are missing."""
+
+    open: tuple[str, ...]
+    walls: tuple[Wall, ...]
+    missing: tuple[str, ...] = ()
 
 
 class Progress(msgspec.Struct, frozen=True, tag=True):
@@ -128,9 +149,25 @@ class Raised(msgspec.Struct, frozen=True, tag=True):
     message: str
 
 
+class Errand(msgspec.Struct, frozen=True, tag=True):
+    """A request for another host, and the limits it has there."""
+
+    request: Request
+    until: Stage
+    limits: Limits
+
+
+class Offer(msgspec.Struct, frozen=True, tag=True):
+    """Says what another host can do: `jobs` at a time, this well isolated; `version` of its Reports."""
+
+    jobs: Annotated[int, msgspec.Meta(ge=1, le=10_000)]
+    isolation: Isolation
+    version: int
+
+
 ToZygote = Spawn | Start | Kill
 FromZygote = Up | Broken | Spawned | Dead
-FromWorker = Ready | Progress | Answer | Raised
+FromWorker = Ready | Tried | Progress | Answer | Raised
 
 T = TypeVar("T")
 
@@ -139,6 +176,8 @@ _TO_ZYGOTE: msgspec.msgpack.Decoder[ToZygote] = msgspec.msgpack.Decoder(ToZygote
 _FROM_ZYGOTE: msgspec.msgpack.Decoder[FromZygote] = msgspec.msgpack.Decoder(FromZygote)
 _TO_WORKER: msgspec.msgpack.Decoder[Job] = msgspec.msgpack.Decoder(Job)
 _FROM_WORKER: msgspec.msgpack.Decoder[FromWorker] = msgspec.msgpack.Decoder(FromWorker)
+_TO_HOST: msgspec.msgpack.Decoder[Errand] = msgspec.msgpack.Decoder(Errand)
+_FROM_HOST: msgspec.msgpack.Decoder[Offer] = msgspec.msgpack.Decoder(Offer)
 
 
 def to_zygote(payload: bytes) -> ToZygote:
@@ -162,6 +201,16 @@ def from_worker(payload: bytes) -> FromWorker:
     if isinstance(message, (Progress, Answer)):
         _require_plain_previews(message.report)
     return message
+
+
+def to_errand(payload: bytes) -> Errand:
+    """Returns the errand in a message; raises BadFrame."""
+    return _decode(_TO_HOST, payload)
+
+
+def to_offer(payload: bytes) -> Offer:
+    """Returns another host's offer in a message; raises BadFrame."""
+    return _decode(_FROM_HOST, payload)
 
 
 def _decode(decoder: msgspec.msgpack.Decoder[T], payload: bytes) -> T:
@@ -194,12 +243,17 @@ class Frames:
 
 
 def pack(message: msgspec.Struct) -> bytes:
-    """Returns the frame of a message. Lone surrogates in its strings become "?"."""
-    try:
-        payload = msgspec.msgpack.encode(message)
-    except UnicodeEncodeError:  # user text can hold them: "\\ud800"; UTF-8 can not
-        payload = msgspec.msgpack.encode(clean(msgspec.to_builtins(message)))
+    """Returns the frame of a message."""
+    payload = encode(message)
     return HEADER.pack(len(payload)) + payload
+
+
+def encode(message: msgspec.Struct) -> bytes:
+    """Returns the bytes of a message. Lone surrogates in its strings become "?"."""
+    try:
+        return msgspec.msgpack.encode(message)
+    except UnicodeEncodeError:  # user text can hold them: "\\ud800"; UTF-8 can not
+        return msgspec.msgpack.encode(clean(msgspec.to_builtins(message)))
 
 
 def send(connection: socket.socket, message: msgspec.Struct) -> None:

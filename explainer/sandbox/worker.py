@@ -1,4 +1,4 @@
-"""Worker: a process for one request. Confine, warm up, say ready, answer, end.
+"""Worker: a process for one request. Confine, shut in, warm up, say ready, answer, end.
 
     pool ── Job ──▶ worker ── analysis ── Progress…, Answer | Raised ──▶ pool
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import socket
 import sys
 import time
 from types import ModuleType
@@ -18,27 +17,29 @@ from typing import NoReturn
 
 from explainer.errors import message
 from explainer.report import Report
-from explainer.sandbox import policy, wire
+from explainer.sandbox import canary, policy, wire
 from explainer.sandbox.settings import Limits
 
 SOCKET = 3
 ARRAYS_SHARE = 0.75  # of the memory limit, for the user's arrays; Python, JAX and XLA hold the rest
 
 
-def main(config: wire.Config, limits: Limits, parent: int) -> NoReturn:
+def main(config: wire.Config, limits: Limits, parent: int, bait: canary.Bait | None = None) -> NoReturn:
     """Runs the whole life of a worker; never returns into the code that made it."""
     code = 1
     try:
         began = time.monotonic()
+        policy.preload(config.walls)
         policy.confine(limits, parent)
         _open_streams()
-        preload(config)
-        _warm(config)
-        connection = socket.socket(fileno=SOCKET)
-        wire.send(connection, wire.Ready(time.monotonic() - began))
-        job = _receive(connection)
-        if job is not None:
-            _answer(connection, importlib.import_module(config.target), job, limits)
+        walls, missing = policy.wall_in(config.walls, config.readable, config.landlock_abi)
+        if bait is None:
+            preload(config)
+            _warm(config)
+            _send(wire.Ready(time.monotonic() - began, walls))
+            _serve(config, limits)
+        else:
+            _send(wire.Tried(canary.try_all(bait), walls, missing))
         code = 0
     except Exception as error:  # a worker that cannot start: the pool shows this text
         os.write(2, f"{type(error).__name__}: {error}\n".encode("utf-8", "replace"))
@@ -64,18 +65,24 @@ def _warm(config: wire.Config) -> None:
         importlib.import_module(config.warmup).warm()
 
 
-def _receive(connection: socket.socket) -> wire.Job | None:
+def _serve(config: wire.Config, limits: Limits) -> None:
+    job = _receive()
+    if job is not None:
+        _answer(importlib.import_module(config.target), job, limits)
+
+
+def _receive() -> wire.Job | None:
     """Returns the request, None if the pool hung up: this spare is not needed."""
     frames = wire.Frames(1 << 30)  # the pool is trusted and has checked the size
-    while data := connection.recv(1 << 16):
+    while data := os.read(SOCKET, 1 << 16):
         for frame in frames.feed(data):
             return wire.to_worker(frame)
     return None
 
 
-def _answer(connection: socket.socket, analysis: ModuleType, job: wire.Job, limits: Limits) -> None:
+def _answer(analysis: ModuleType, job: wire.Job, limits: Limits) -> None:
     def emit(report: Report) -> None:
-        wire.send(connection, wire.Progress(report))
+        _send(wire.Progress(report))
 
     try:
         run = analysis.RunLimits(memory_bytes=int(limits.memory_mb * wire.MB * ARRAYS_SHARE))
@@ -83,7 +90,18 @@ def _answer(connection: socket.socket, analysis: ModuleType, job: wire.Job, limi
         packed = wire.pack(wire.Answer(report))
     except BaseException as error:  # SystemExit and KeyboardInterrupt of user code, too, are an answer
         packed = wire.pack(wire.Raised(type(error).__name__, message(error)[:4000]))
-    connection.sendall(packed)
+    _write(packed)
+
+
+def _send(news: wire.FromWorker) -> None:
+    _write(wire.pack(news))
+
+
+def _write(data: bytes) -> None:
+    """Writes to the pool as to a file: the walls refuse every call that only sockets have."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(SOCKET, rest) :]
 
 
 if __name__ == "__main__":

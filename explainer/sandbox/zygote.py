@@ -1,7 +1,7 @@
 """Zygote: makes workers from one warm process, watches them, and ends them.
 
     pool ── Spawn, Start, Kill ─▶ zygote ── fork | exec ─▶ worker
-         ◀── Up, Spawned, Dead ──        ◀── memory, wall clock, exit status
+         ◀── Up, Spawned, Dead ──        ◀── memory, threads, wall clock, exit status
 
 With "fork" it imports JAX and traces, but never starts a JAX backend: a child of a
 process whose backend runs hangs (6 of 6 did). With "exec" it imports nothing and each
@@ -26,7 +26,8 @@ from typing import NoReturn
 
 import msgspec
 
-from explainer.sandbox import policy, wire, worker
+from explainer.sandbox import policy, seatbelt, wire, worker
+from explainer.sandbox.canary import Bait
 from explainer.sandbox.settings import Limits
 
 POLL_S = 0.05
@@ -60,6 +61,7 @@ def main() -> None:
     began = time.monotonic()
     try:
         if config.strategy == "fork":
+            policy.preload(config.walls)
             worker.preload(config)
             _require_one_thread()
     except Exception as error:  # any import may fail; the pool tells the user
@@ -76,7 +78,8 @@ def main_of_worker() -> NoReturn:
     """Runs in a fresh interpreter ("exec"): argv[2:] are Config, Limits and the zygote's pid."""
     config = msgspec.json.decode(sys.argv[2], type=wire.Config)
     limits = msgspec.json.decode(sys.argv[3], type=Limits)
-    worker.main(config, limits, int(sys.argv[4]))
+    bait = msgspec.json.decode(sys.argv[5], type=Bait | None)
+    worker.main(config, limits, int(sys.argv[4]), bait)
 
 
 class Zygote:
@@ -127,41 +130,46 @@ class Zygote:
         self._descriptors += descriptors
         for frame in self._frames.feed(data):
             match wire.to_zygote(frame):
-                case wire.Spawn(job, limits):
-                    self._spawn(job, limits)
+                case wire.Spawn(job, limits, bait):
+                    self._spawn(job, limits, bait)
                 case wire.Start(job) if job in self._kids:
                     self._kids[job].started = time.monotonic()
                 case wire.Kill(job) if job in self._kids:
                     self._end(self._kids[job], "order")
         return bool(data)
 
-    def _spawn(self, job: int, limits: Limits) -> None:
+    def _spawn(self, job: int, limits: Limits, bait: Bait | None) -> None:
         connection, output = self._descriptors.popleft(), self._descriptors.popleft()
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            self._become_worker(connection, output, limits, parent)
+            self._become_worker(connection, output, wire.Spawn(job, limits, bait), parent)
         os.close(connection)
         os.close(output)
         self._kids[job] = Kid(job, pid, limits)
         self.tell(wire.Spawned(job, pid))
 
-    def _become_worker(self, connection: int, output: int, limits: Limits, parent: int) -> NoReturn:
+    def _become_worker(self, connection: int, output: int, order: wire.Spawn, parent: int) -> NoReturn:
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             _settle(connection, output)
             if self._config.strategy == "exec":
-                config = msgspec.json.encode(self._config).decode()
-                given = msgspec.json.encode(limits).decode()
-                line = command("zygote", "main_of_worker", self._config.path, config, given, str(parent))
+                config, limits, bait = (
+                    msgspec.json.encode(part).decode() for part in (self._config, order.limits, order.bait)
+                )
+                line = command(
+                    "zygote", "main_of_worker", self._config.path, config, limits, str(parent), bait
+                )
+                if "seatbelt" in self._config.walls:
+                    line = [*seatbelt.command(self._config.readable), *line]
                 os.execv(line[0], line)
-            worker.main(self._config, limits, parent)
+            worker.main(self._config, order.limits, parent, order.bait)
         finally:
             os._exit(1)
 
     def _watch(self) -> None:
-        """Kills the started workers that hold too much memory or are long past their deadline."""
+        """Kills the started workers past their memory or threads, and those long past their deadline."""
         for kid in self._kids.values():
             if kid.started is None or kid.why:
                 continue
@@ -169,6 +177,8 @@ class Zygote:
             kid.peak_mb = max(kid.peak_mb, resident)
             if resident > kid.limits.memory_mb:
                 self._end(kid, "memory")
+            elif _threads(kid.pid) > kid.limits.threads:
+                self._end(kid, "threads")
             elif time.monotonic() - kid.started > kid.limits.deadline_s + GRACE_S:
                 self._end(kid, "deadline")
 
@@ -242,6 +252,15 @@ def _resident_mb(pid: int) -> float:
         ["ps", "-o", "rss=", "-p", str(pid)], check=False, capture_output=True, text=True
     )
     return int(listing.stdout or 0) / 1024
+
+
+def _threads(pid: int) -> int:
+    """Returns how many threads a process has; 0 for one that has just ended, or where /proc does not say."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[17])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
 
 
 def _require_one_thread() -> None:

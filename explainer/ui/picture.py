@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from explainer import sandbox
 from explainer.figures.animation import Animation
 from explainer.figures.timing import duration
 from explainer.report import Report
@@ -160,6 +161,8 @@ def _isolation(report: Report) -> Html:
     level = report.isolation.level
     css = "pg-pill pg-warn" if level == "bare" else "pg-pill"
     text = {"none": "in this process", "bare": "not isolated"}.get(level, level)
+    if report.isolation == sandbox.UNKNOWN:
+        css, text = "pg-pill", "isolation: being measured"
     return tag(
         "span", escape(text), css, title="; ".join(report.isolation.reasons) or "isolation of the worker"
     )

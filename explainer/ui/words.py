@@ -26,6 +26,9 @@ _STOPPED = {
     "deadline": "It took too long and was stopped",
     "memory": "It needed too much memory and was stopped",
     "output": "It wrote too much and was stopped",
+    "threads": "It started too many threads and was stopped",
+    "answer": "The explanation grew too large",
+    "source": "The request is too long",
 }
 
 

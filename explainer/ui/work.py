@@ -14,7 +14,7 @@ import streamlit as st
 from explainer import lessons, sandbox
 from explainer.report import Report
 from explainer.spec import Request
-from explainer.ui import calls, diagnosis, inputs, job, levels, marks, picture, session
+from explainer.ui import calls, diagnosis, inputs, job, levels, limits, marks, picture, session
 from explainer.ui.explanation import Explanation
 
 
@@ -104,6 +104,7 @@ def status(shown: Explanation) -> None:
             )
         else:
             st.button("Cancel", icon=":material/stop_circle:", type="tertiary", on_click=_cancel)
+        limits.popover(shown.report.isolation)
     _status(shown.report, None if shown.finished else shown.seconds, shown)
 
 

@@ -11,7 +11,7 @@ import pytest
 from explainer.report import Failure, Report
 from explainer.sandbox.client import stream_from
 from explainer.sandbox.pool import Pool
-from explainer.sandbox.settings import Limits, Settings, Strategy
+from explainer.sandbox.settings import Limits, Settings, Strategy, Wall
 from explainer.spec import Request
 
 TARGET = "tests.sandbox.standin_analysis"
@@ -20,8 +20,9 @@ PATIENCE_S = 30  # nothing takes so long; only a hang does
 Run = Callable[..., Report]
 
 
-def make_pool(strategy: Strategy, warmup: str = "") -> Pool:
-    return Pool(Settings(jobs=2, spares=1, strategy=strategy, target=TARGET, warmup=warmup))
+def make_pool(strategy: Strategy, warmup: str = "", walls: tuple[Wall, ...] = ()) -> Pool:
+    """Returns a pool without walls: the code of these tests forks, writes and signals to try the rest."""
+    return Pool(Settings(jobs=2, spares=1, strategy=strategy, target=TARGET, warmup=warmup, walls=walls))
 
 
 @pytest.fixture(scope="module", params=["fork", "exec"])

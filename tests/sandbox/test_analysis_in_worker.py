@@ -45,7 +45,7 @@ def test_the_pairwise_example_is_explained_to_the_end(pool):
     assert report.failure is None
     assert [leaf.shape for leaf in report.outputs] == [(3, 4)]
     assert [stage.status for stage in report.stages] == ["done"] * 8
-    assert report.isolation.level == "bare"
+    assert report.isolation == pool.isolation
 
 
 def test_batch_axes_arrive_before_xla_has_compiled(pool):

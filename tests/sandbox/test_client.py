@@ -48,7 +48,7 @@ def test_the_request_and_the_level_come_from_this_side_not_from_the_worker(run):
     report = run(code)
     assert report.request.code == code
     assert report.isolation.level == "bare"
-    assert "No kernel isolation" in report.isolation.reasons[0]
+    assert "Workers are not shut in." in report.isolation.reasons[0]
 
 
 def test_each_worker_serves_one_request(run):
@@ -186,7 +186,7 @@ def test_two_requests_run_at_once(pool, tmp_path):
 
 
 def test_requests_past_the_places_wait_in_order_with_heartbeats(tmp_path):
-    pool = Pool(Settings(jobs=1, spares=1, strategy="fork", target=TARGET, warmup=""))
+    pool = Pool(Settings(jobs=1, spares=1, strategy="fork", target=TARGET, warmup="", walls=()))
     first = streamed(pool, ENDLESS)
     while not next(first).notes:
         pass
@@ -229,7 +229,7 @@ def test_an_abandoned_worker_dies_at_its_deadline(pool):
 
 def test_a_run_that_nobody_follows_loses_its_turn_and_begins_anew_when_followed(monkeypatch):
     monkeypatch.setattr(gate, "LEASE_S", 0.3)
-    pool = Pool(Settings(jobs=1, spares=1, strategy="fork", target=TARGET, warmup=""))
+    pool = Pool(Settings(jobs=1, spares=1, strategy="fork", target=TARGET, warmup="", walls=()))
     closed_tab = streamed(pool, "import time; time.sleep(0.2)", deadline_s=30)
     next(closed_tab)
     assert list(streamed(pool, "pass"))[-1].failure is None  # though the first turn was never given back
@@ -282,7 +282,7 @@ def test_no_descriptor_or_process_is_left_over(pool):
 )
 @pytest.mark.parametrize("strategy", ["fork", "exec"])
 def test_a_worker_that_cannot_start_is_a_failure_in_words(settings, words, strategy, capfd):
-    pool = Pool(Settings(jobs=1, spares=1, strategy=strategy, **({"warmup": ""} | settings)))
+    pool = Pool(Settings(jobs=1, spares=1, strategy=strategy, **({"warmup": "", "walls": ()} | settings)))
     report = list(streamed(pool, "pass"))[-1]
     assert failure_of(report).error_type == "WorkerUnavailable"
     assert words in failure_of(report).explanation
@@ -297,7 +297,7 @@ def test_a_warm_up_that_starts_a_jax_backend_is_refused(capfd):
 
 
 def test_close_ends_every_process_and_later_requests_say_so():
-    pool = Pool(Settings(jobs=1, spares=2, strategy="fork", target=TARGET, warmup=""))
+    pool = Pool(Settings(jobs=1, spares=2, strategy="fork", target=TARGET, warmup="", walls=()))
     assert wait_for(lambda: len(pool.pids()) == 3)
     pids = pool.pids()
     pool.close()

@@ -6,13 +6,14 @@ from typing import get_args
 
 import pytest
 
-from explainer.report import Report, StageReport
+from explainer.report import Equation, Failure, Isolation, Report, StageReport
 from explainer.sandbox.settings import VARIABLES, Limits
 from explainer.sandbox.verdict import DOING, TEXTS, Ending, Kind, final, running_stage
 from explainer.spec import STAGES, Request
 from tests.sandbox.conftest import failure_of
 
 LIMITS = Limits(10, 2048, 256, 64, 16)
+EQUATION = Equation(0, "sin", (), (), 0, "", None, "jnp.sin(x)", None, ())
 PARTIAL = Report(
     Request("code"), stages=(StageReport("trace", "done", 1), StageReport("compile", "running", 9))
 )
@@ -44,6 +45,31 @@ def test_the_running_stage_fails_and_keeps_its_seconds():
     report = final(PARTIAL, Ending("deadline"), LIMITS)
     assert report.stages == (StageReport("trace", "done", 1), StageReport("compile", "failed", 9))
     assert failure_of(report).explanation.startswith("Stopped after 10 s while XLA was compiling.")
+
+
+def test_what_was_found_before_a_limit_is_counted():
+    stages = (StageReport("batch", "done", 1), StageReport("compile", "running", 9))
+    partial = Report(Request("code"), stages=stages, equations=(EQUATION,) * 12_000)
+    explanation = failure_of(final(partial, Ending("deadline"), LIMITS)).explanation
+    assert explanation.startswith("Stopped after 10 s while XLA was compiling 12,000 equations.")
+    assert "all 12,000 equations, where each batch axis sits" in explanation
+
+
+@pytest.mark.parametrize(
+    ("level", "error_type", "told"),
+    [
+        ("sealed", "PermissionError", True),
+        ("contained", "gaierror", True),
+        ("bare", "PermissionError", False),
+        ("sealed", "ValueError", False),
+    ],
+)
+def test_who_runs_into_a_wall_is_told_what_stands_there(level, error_type, told):
+    partial = Report(Request("code"), isolation=Isolation(level))
+    answer = Report(Request("code"), failure=Failure("trace", error_type, "not permitted", "It failed."))
+    failure = failure_of(final(partial, Ending("answer", answer), LIMITS))
+    assert failure.explanation.startswith("It failed.")
+    assert ("reach no network" in failure.explanation) == told
 
 
 def test_between_two_stages_the_next_one_fails():

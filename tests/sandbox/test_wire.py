@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from explainer.report import Leaf, Report, StageReport
+from explainer.report import Isolation, Leaf, Report, StageReport
 from explainer.sandbox import wire
 from explainer.sandbox.settings import Limits
 from explainer.spec import Argument, Request, Vmap
@@ -47,6 +47,8 @@ def answer(**leaf: object) -> bytes:
         (wire.from_zygote, wire.Broken("no jax")),
         (wire.from_zygote, wire.Spawned(3, 4711)),
         (wire.from_zygote, wire.Dead(3, 9, 0, "memory", 100.0)),
+        (wire.to_errand, wire.Errand(REQUEST, "batch", Limits())),
+        (wire.to_offer, wire.Offer(2, Isolation("bare", ("why",)), 1)),
     ],
 )
 def test_a_message_arrives_as_it_was_sent(read, message):
