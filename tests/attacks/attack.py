@@ -91,6 +91,11 @@ class Attack:
     plain: bool = False  # its first character counts: no prelude
 
     @property
+    def endings(self) -> tuple[str, ...]:
+        """What may become of it at "bare": more than one where that is a matter of versions or of luck."""
+        return tuple(self.bare.split(" or "))
+
+    @property
     def proven(self) -> bool:
         """Tells whether this machine can show what `bare` says."""
         return {"anywhere": True, "root": os.geteuid() == 0, "x86_64": MACHINE == "x86_64"}[self.where]

@@ -225,7 +225,12 @@ class Bait:
         assert self._process.stdout is not None
         self._process.stdin.write("\n")
         adjusted = Path(f"/proc/{process.pid}/oom_score_adj").read_text()
-        state = (process.nice(), process.cpu_affinity(), process.rlimit(psutil.RLIMIT_NOFILE), process.ionice())
+        state = (
+            process.nice(),
+            process.cpu_affinity(),
+            process.rlimit(psutil.RLIMIT_NOFILE),
+            process.ionice(),
+        )
         return {"bystander": (self._process.stdout.readline(), state, adjusted)}
 
     def _seen(self) -> str:

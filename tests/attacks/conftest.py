@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import pytest
 
 from explainer.sandbox.pool import Pool
-from explainer.sandbox.settings import Settings
+from explainer.sandbox.settings import Settings, Strategy
 from tests.attacks.bait import Bait
 
 LEVELS: dict[str, dict[str, object]] = {
@@ -18,7 +17,11 @@ LEVELS: dict[str, dict[str, object]] = {
     "contained-5.13": {"walls": ("landlock", "seccomp"), "landlock_abi": 1},
     "bare": {"walls": ()},
 }
-UNDER_LIMITS = {"EXPLAINER_DEADLINE_S": "3", "EXPLAINER_MEMORY_MB": "1024", "SECRET_OF_THE_APP": "tok-" + "0" * 32}
+UNDER_LIMITS = {
+    "EXPLAINER_DEADLINE_S": "3",
+    "EXPLAINER_MEMORY_MB": "1024",
+    "SECRET_OF_THE_APP": "tok-" + "0" * 32,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,12 @@ def walled_by_exec(request: pytest.FixtureRequest) -> Iterator[Walled]:
     yield from _walled(request.param, "exec")
 
 
+@pytest.fixture(scope="module")
+def bare() -> Iterator[Walled]:
+    """A pool with nothing but processes and their limits."""
+    yield from _walled("bare", "fork")
+
+
 @pytest.fixture
 def bait() -> Iterator[Bait]:
     bait = Bait()
@@ -48,17 +57,14 @@ def bait() -> Iterator[Bait]:
     bait.close()
 
 
-def _walled(level: str, strategy: str) -> Iterator[Walled]:
+def _walled(level: str, strategy: Strategy) -> Iterator[Walled]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in UNDER_LIMITS.items():
             patch.setenv(name, value)
-        known = {field.name for field in fields(Settings)}
-        if level != "bare" and "walls" not in known:
-            pytest.skip("no walls yet")
-        chosen = {name: value for name, value in LEVELS[level].items() if name in known}
-        pool = Pool(Settings(jobs=2, spares=2, strategy=strategy, **chosen))  # type: ignore[arg-type]
-        end = time.monotonic() + 30
-        while len(pool.pids()) < 3 and time.monotonic() < end:
-            time.sleep(0.02)
+        pool = Pool(Settings(jobs=2, spares=2, strategy=strategy, **LEVELS[level]))  # type: ignore[arg-type]  # of several types
+        found = pool.measured(60)
+        if found.level != level.partition("-")[0]:
+            pool.close()
+            pytest.skip(f"here it is {found.level}: {' '.join(found.reasons)}")
         yield Walled(level, pool)
         pool.close()

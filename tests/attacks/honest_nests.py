@@ -218,11 +218,11 @@ def f(x):
 from jax.experimental.ode import odeint
 
 def f(y0):
-    return odeint(lambda y, t: -0.5 * y, y0, jnp.linspace(0.0, 1.0, 4))
+    return odeint(lambda y, t: -0.5 * y, y0, jnp.array([0.0, 0.1]), rtol=1e-2, atol=1e-2)
 """,
         "f",
         "0",
-        y0=V,
+        y0="jnp.array([1.0, 2.0])",
     ),
     "a_pure_callback": stated(
         """

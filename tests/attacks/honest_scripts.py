@@ -100,7 +100,9 @@ jax.jit(lambda x: jax.debug.callback(seen.append, x, ordered=True))(jnp.ones(2))
 jax.effects_barrier()
 print(len(seen), np.asarray(seen[0]))
 """),
-    "pmap": script("print(jax.pmap(lambda x: lax.psum(x, 'i'), axis_name='i')(jnp.arange(4.0)), jax.device_count())"),
+    "pmap": script(
+        "print(jax.pmap(lambda x: lax.psum(x, 'i'), axis_name='i')(jnp.arange(4.0)), jax.device_count())"
+    ),
     "shard_map": script("""
 from jax.sharding import Mesh, PartitionSpec as P
 
@@ -161,8 +163,10 @@ print(os.path.join('a', 'b'), os.environ.get('NO_SUCH_NAME', 'unset'), isinstanc
     "logs_and_warnings": script("""
 import logging, sys, warnings
 
-logging.basicConfig(stream=sys.stdout, level=logging.INFO, format='%(levelname)s %(message)s')
-logging.getLogger('mine').info('hello')
+logger = logging.getLogger('mine')
+logger.handlers = [logging.StreamHandler(sys.stdout)]
+logger.setLevel(logging.INFO)
+logger.info('hello')
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter('always')
     warnings.warn('careful')
@@ -244,7 +248,9 @@ try:
 except ValueError as error:
     print(type(error).__name__, 'inconsistent sizes' in str(error))
 """),
-    "an_error_with_advice": script("x = jnp.ones((3, 2))\nprint(jax.vmap(lambda a, b: a @ b)(x, jnp.ones((4, 2))))"),
+    "an_error_with_advice": script(
+        "x = jnp.ones((3, 2))\nprint(jax.vmap(lambda a, b: a @ b)(x, jnp.ones((4, 2))))"
+    ),
     "double_precision": script("""
 jax.config.update('jax_enable_x64', True)
 print(jnp.ones(2).dtype, jnp.float64(1) / 3)
@@ -302,7 +308,9 @@ total = sum(float(jnp.full((100, 100), n).sum()) for n in range(20))
 gc.collect()
 print(total, len(bytearray(50_000_000)))
 """),
-    "devices_named": script("print(jax.devices()[0].platform, jax.local_device_count() > 0, jax.default_backend())"),
+    "devices_named": script(
+        "print(jax.devices()[0].platform, jax.local_device_count() > 0, jax.default_backend())"
+    ),
     "a_main_guard": script("""
 def main():
     print(jax.vmap(lambda x: x + 1)(jnp.arange(2)))

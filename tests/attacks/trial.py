@@ -1,6 +1,6 @@
 """A trial: one attack on one pool, what came of it, and all that must be so afterwards.
 
-    Attack, Bait ──▶ attempt() ──▶ Outcome ──▶ breaches(), presentable(), honest()
+Attack, Bait ──▶ attempt() ──▶ Outcome ──▶ breaches(), presentable(), honest()
 """
 
 from __future__ import annotations
@@ -108,34 +108,21 @@ def require_honest_answer(pool: Pool, within: float) -> None:
 
 
 def require_nothing_left(pool: Pool) -> None:
-    """Fails unless the only processes below this one are the pool's, and those whom the test made."""
+    """Fails unless the spares are soon all that runs below the process that the pool started."""
+    supervisors = 1 if "bwrap" in pool.walls else 0  # bubblewrap, below which stands the zygote
+    expected = pool.settings.spares + supervisors
     end = time.monotonic() + PATIENCE_S
-    while (strays := _strays(pool)) and time.monotonic() < end:
+    while len(left := _below(pool)) != expected and time.monotonic() < end:
         time.sleep(0.02)
-    assert strays == []
+    assert len(left) == expected, left
 
 
-def _strays(pool: Pool) -> list[str]:
-    """Returns the descendants of the zygote that are no workers of the pool."""
-    zygote, *workers = pool.pids() or (0,)
+def _below(pool: Pool) -> list[psutil.Process]:
     try:
-        below = psutil.Process(zygote).children(recursive=True)
-    except psutil.NoSuchProcess:
-        return [] if not zygote else ["the zygote ended"]
-    known = {zygote, *workers, *_supervisors(below)}
-    return [str(each) for each in below if each.pid not in known and _runs(each)]
-
-
-def _supervisors(below: list[psutil.Process]) -> set[int]:
-    """Returns the processes between the one that the pool started and the workers: bwrap's, the zygote."""
-    return {each.pid for each in below if _line(each).endswith("}") or "bwrap" in _line(each)}
-
-
-def _line(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline()[-1:]) + " " * 0
-    except psutil.Error:
-        return ""
+        below = psutil.Process(pool.pids()[0]).children(recursive=True)
+    except (psutil.NoSuchProcess, IndexError):  # the zygote has died and another is on its way
+        return []
+    return [each for each in below if _runs(each)]
 
 
 def _runs(process: psutil.Process) -> bool:
