@@ -204,7 +204,7 @@ class Bait:
         return {
             **files,
             **self._of_the_bystander(),
-            "segments": _lines("/proc/sysvipc/shm") + _lines("/proc/sysvipc/msg"),
+            "shared memory of workers": _segments(),
             "keys": [line for line in _lines("/proc/keys") if self.name in line],
             "the terminal": self._seen(),
             "the app was signalled": self._told,
@@ -256,11 +256,18 @@ def _fingerprint(path: Path) -> tuple[object, ...]:
 
 
 def _lines(path: str) -> list[str]:
-    """Returns the lines of a table of the kernel's that change only when somebody makes something."""
-    if not os.path.exists(path):  # this kernel has no such table
+    """Returns the lines of a table of the kernel's; none where this kernel has no such table."""
+    if not os.path.exists(path):
         return []
     with open(path) as file:
-        return [" ".join(line.split()[:3]) for line in file]
+        return file.read().splitlines()
+
+
+def _segments() -> list[str]:
+    """Returns the shared memory that was made by what has died, or lives below this process."""
+    own = {child.pid for child in psutil.Process().children(recursive=True)}
+    found = [line.split() for line in _lines("/proc/sysvipc/shm")[1:]]
+    return [each[1] for each in found if int(each[4]) in own or not psutil.pid_exists(int(each[4]))]
 
 
 def _end(process: subprocess.Popen[str]) -> None:

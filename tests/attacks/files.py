@@ -127,7 +127,7 @@ for fd in range(4, 1024):
     Attack("writes_a_new_file", "attempt(open, f'{FOLDER}/{NAME}', 'w')"),
     Attack(
         "leaves_a_temporary_file",
-        "import tempfile\nattempt(lambda: tempfile.NamedTemporaryFile(prefix=NAME, delete=False))",
+        "import tempfile\nattempt(lambda: tempfile.mkstemp(prefix=NAME, dir='/tmp'))",
     ),
     Attack("leaves_a_file_in_the_home_folder", "attempt(open, f'{HOME}/{NAME}', 'w')"),
     Attack("leaves_a_file_in_shared_memory", "attempt(open, f'/dev/shm/{NAME}', 'w')"),

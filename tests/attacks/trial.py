@@ -5,6 +5,7 @@ Attack, Bait ──▶ attempt() ──▶ Outcome ──▶ breaches(), present
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import threading
@@ -72,7 +73,9 @@ def attempt(pool: Pool, attack: Attack, bait: Bait) -> Outcome:
         seconds = time.monotonic() - began
     effects = bait.disturbances()
     effects += ["a port was opened"] if served else []
-    effects += [] if _state(zygote) == state else ["the zygote was ended or changed"]
+    if _state(zygote) != state:
+        effects.append("the zygote was ended or changed")
+        _end(zygote)
     if attack.after:
         later = _answer(pool, _script(attack.after, mark, bait))
         effects += ["a later visitor was met"] if mark.text in later.printed else []
@@ -148,6 +151,12 @@ def _state(pids: tuple[int, ...]) -> object:
         )
     except psutil.NoSuchProcess:
         return "gone"
+
+
+def _end(zygote: tuple[int, ...]) -> None:
+    """Ends a zygote that is no longer as it was, so that the pool makes another."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(*zygote).kill()
 
 
 def _script(code: str, mark: Mark, bait: Bait, others: tuple[int, ...] = ()) -> Request:
