@@ -1,0 +1,70 @@
+"""Pools for the attacks: one for each level of isolation that this machine gives, kept for a module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from explainer.sandbox.pool import Pool
+from explainer.sandbox.settings import Settings, Strategy
+from tests.attacks.bait import Bait
+
+LEVELS: dict[str, dict[str, object]] = {
+    "sealed": {"walls": ("bwrap", "landlock", "seccomp")},
+    "contained": {"walls": ("landlock", "seccomp")},
+    "contained-5.13": {"walls": ("landlock", "seccomp"), "landlock_abi": 1},
+    "bare": {"walls": ()},
+}
+UNDER_LIMITS = {
+    "EXPLAINER_DEADLINE_S": "3",
+    "EXPLAINER_MEMORY_MB": "1024",
+    "SECRET_OF_THE_APP": "tok-" + "0" * 32,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Walled:
+    """A pool and the level it was asked for."""
+
+    level: str
+    pool: Pool
+
+
+@pytest.fixture(scope="module", params=LEVELS)
+def walled(request: pytest.FixtureRequest) -> Iterator[Walled]:
+    """A pool at each level, under limits low enough that an endless attack ends soon."""
+    yield from _walled(request.param, "fork")
+
+
+@pytest.fixture(scope="module", params=LEVELS)
+def walled_by_exec(request: pytest.FixtureRequest) -> Iterator[Walled]:
+    """Likewise, each worker a fresh interpreter."""
+    yield from _walled(request.param, "exec")
+
+
+@pytest.fixture(scope="module")
+def bare() -> Iterator[Walled]:
+    """A pool with nothing but processes and their limits."""
+    yield from _walled("bare", "fork")
+
+
+@pytest.fixture
+def bait() -> Iterator[Bait]:
+    bait = Bait()
+    yield bait
+    bait.close()
+
+
+def _walled(level: str, strategy: Strategy) -> Iterator[Walled]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in UNDER_LIMITS.items():
+            patch.setenv(name, value)
+        pool = Pool(Settings(jobs=2, spares=2, strategy=strategy, **LEVELS[level]))  # type: ignore[arg-type]  # of several types
+        found = pool.measured(60)
+        if found.level != level.partition("-")[0]:
+            pool.close()
+            pytest.skip(f"here it is {found.level}: {' '.join(found.reasons)}")
+        yield Walled(level, pool)
+        pool.close()
