@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 
 from explainer.report import Failure, Report, StageReport
-from explainer.sandbox import job, verdict, wire
+from explainer.sandbox import events, job, verdict, wire
 from explainer.sandbox.gate import Ticket
 from explainer.sandbox.pool import Child, Pool, Unavailable
 from explainer.sandbox.settings import Limits, SettingError, Settings
@@ -54,13 +54,18 @@ def stream(request: Request, *, until: Stage = "time", limits: Limits | None = N
         failure = Failure("parse", "SettingError", str(error), f"Nothing was run: {error}.")
         yield Report(request=request, stages=(StageReport("parse", "failed"),), failure=failure)
         return
-    yield from stream_from(pool, request, until, limits)
+    yield from events.watched(stream_from(pool, request, until, limits), request)
 
 
 def warm_up() -> None:
     """Starts the standby children in the background, so that the first answer is fast."""
     with contextlib.suppress(SettingError):  # the first request says so, where its reader looks
         _pool()
+
+
+def shared() -> Pool:
+    """Returns this process's pool; raises SettingError."""
+    return _pool()
 
 
 def shutdown() -> None:

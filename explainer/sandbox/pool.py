@@ -108,6 +108,11 @@ class Pool:
             while len(self._spares) < self.settings.spares:
                 self._spares.append(self._spawn(self._limits))
 
+    def spares(self) -> int:
+        """Returns how many workers stand by."""
+        with self._changed:
+            return len(self._spares)
+
     def pids(self) -> tuple[int, ...]:
         """Returns the processes that are alive now, the zygote first."""
         with self._changed:
