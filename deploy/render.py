@@ -40,7 +40,7 @@ def read(text: str) -> dict[str, str]:
 def render(values: dict[str, str], template: str) -> str:
     """Returns the template with every ${NAME} filled in."""
     filled = values | {
-        "SERVERS": _lines("server {} max_fails=1 fail_timeout=5s;", values["APPS"]),
+        "SERVERS": _lines("server {} max_fails=0;", values["APPS"]),
         "LISTEN_HTTP": _lines("listen {};", values["HTTP"]),
         "LISTEN_HTTPS": _lines("listen {} ssl http2;", values["HTTPS"]),
     }

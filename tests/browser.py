@@ -132,6 +132,7 @@ def wait_until_healthy(url: str, server: subprocess.Popen[bytes], log: Path) -> 
 class Watch:
     """What a page did that it should not: errors on the console, requests to other hosts."""
 
+    local: tuple[str, ...] = ("http://127.0.0.1:", "ws://127.0.0.1:")
     errors: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
 
@@ -146,8 +147,7 @@ class Watch:
             self.errors.append(f"{message.text} ({message.location})")
 
     def _request(self, request: Request) -> None:
-        local = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:", "about:")
-        if not request.url.startswith(local):
+        if not request.url.startswith((*self.local, "data:", "blob:", "about:")):
             self.foreign.append(request.url)
 
 

@@ -3,7 +3,7 @@
     Draft ─▶ {"example": id, "r": word, …} ══ history.replaceState ══▶ session on the next load
 
 Edits add no steps to the browser's history. What is too long for an address is kept in the browser's tab
-(sessionStorage); the address then names it, and the next session asks the tab for it.
+(sessionStorage); the address then names it, and the next session gets it from there: see `kept`.
 """
 
 from __future__ import annotations
@@ -11,39 +11,21 @@ from __future__ import annotations
 import secrets
 from functools import cache
 
-import streamlit as st
 from streamlit.components import v2
 from streamlit.components.v2.types import ComponentRenderer
 
 from explainer import lessons, links
-from explainer.ui import keeping, session
+from explainer.ui import keeping, kept, session
 
-_KEY = "address"
 _SCRIPT = """
-const KEY = 'explainer-draft';
-let asked;
-
-function kept(name) {
-  try {
-    const held = JSON.parse(sessionStorage.getItem(KEY));
-    return held.name === name ? held.word : '';
-  } catch { return ''; }  // nothing there, or the browser stores nothing for this page
-}
-
 function keep(name, word) {
   try {
-    if (name) sessionStorage.setItem(KEY, JSON.stringify({ name, word }));
-    else sessionStorage.removeItem(KEY);
+    if (name) sessionStorage.setItem('explainer-draft', JSON.stringify({ name, word }));
+    else sessionStorage.removeItem('explainer-draft');
   } catch { /* the browser stores nothing for this page */ }
 }
 
-export default function ({ data, setTriggerValue }) {
-  const { awaited, word, ...query } = data;
-  if (awaited) {
-    if (asked !== awaited) setTriggerValue('kept', { awaited, word: kept(query.kept) });
-    asked = awaited;
-    return;
-  }
+export default function ({ data: { word, ...query } }) {
   keep(query.kept, word);
   const url = new URL(window.location.href);
   for (const name of ['example', 'r', 'at', 'd', 'kept']) {
@@ -55,11 +37,8 @@ export default function ({ data, setTriggerValue }) {
 
 
 def open_page(name: str) -> None:
-    """Makes a page the one on screen; first waits for the text that only the browser has."""
-    state = session.current()
-    if state.awaited:
-        _mount({"kept": state.kept, "awaited": state.awaited})
-        st.stop()
+    """Makes a page the one on screen, with what stood in its fields."""
+    kept.hand_over()
     session.show_page(name)
 
 
@@ -67,7 +46,8 @@ def follow() -> None:
     """Puts what stands in the fields into the address."""
     state, asked = session.current(), query()
     state.kept = asked.get("kept", state.kept)
-    _mount(asked | {"word": links.pack(state.draft)} if "kept" in asked else asked)
+    data = asked | {"word": links.pack(state.draft)} if "kept" in asked else asked
+    _component()(key="address", data=data)
 
 
 def query() -> dict[str, str]:
@@ -87,18 +67,6 @@ def query() -> dict[str, str]:
     if len(word) <= links.LONGEST:
         return whole | {name: word}
     return whole | {"kept": state.kept or secrets.token_hex(4)}
-
-
-def _mount(data: dict[str, str]) -> None:
-    _component()(key=_KEY, data=data, on_kept_change=_brought)
-
-
-def _brought() -> None:
-    """Takes in what the browser has kept, once, and only if this session has asked for it."""
-    told = st.session_state[_KEY].get("kept")
-    state = session.current()
-    if isinstance(told, dict) and told.get("awaited") == state.awaited != "":
-        session.bring_back(str(told.get("word")))
 
 
 @cache

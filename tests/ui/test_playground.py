@@ -319,8 +319,9 @@ def test_the_address_names_an_example_and_leaves_what_is_too_long_to_the_browser
 
 def test_a_text_that_only_the_browser_has_is_asked_for_before_anything_runs(fake):
     page = opened(kept="0badcafe")
-    assert address(page)["kept"] == "0badcafe"
-    assert address(page)["awaited"]
+    asked = next(each.proto for each in page.get("bidi_component"))
+    assert asked.component_name.endswith("kept")
+    assert json.loads(asked.json)["awaited"]
     assert fake.requests == []
     assert not components(page, EDITOR)
 
