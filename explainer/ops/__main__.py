@@ -13,6 +13,7 @@ import os
 import sys
 from pathlib import Path
 
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.web import cli
 
 from explainer import sandbox
@@ -40,6 +41,9 @@ def main(options: list[str]) -> None:
         events.listen(metrics)
         Server(port, metrics, health)
     sandbox.warm_up()
+    # Else Streamlit runs the files of pages/ by themselves until a first visitor has come to app.py. A browser
+    # that had lost its process, and asks this one for the page that it shows, would be led to another page.
+    PagesManager.uses_pages_directory = False
     cli.main(["run", str(APP), "--server.headless=true", *options])
 
 

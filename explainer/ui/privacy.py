@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from explainer.ui import markup
-from explainer.ui.markup import Html, escape, join, tag
+from explainer.ui.markup import escape, join, tag
 
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
@@ -57,7 +57,7 @@ def show() -> None:
     """Shows what is processed, kept and logged."""
     title = tag("h2", "Privacy", "pg-title")
     parts = [
-        tag("h3", escape(heading), "pg-h") + join([tag("p", escape(text)) for text in texts])
+        join([tag("h3", escape(heading), "pg-h"), *(tag("p", escape(text)) for text in texts)])
         for heading, texts in SECTIONS
     ]
-    markup.show(Html(tag("div", Html(title + join(parts)), "pg-prose")))
+    markup.show(tag("div", join([title, *parts]), "pg-prose"))
