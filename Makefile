@@ -29,6 +29,7 @@ run: $(RUN_STAMP)
 test: $(TEST_STAMP)
 	@.venv/bin/python -m tests.browser
 	@.venv/bin/python -m tests.offered
+	@.venv/bin/python -m tests.nginx
 	@.venv/bin/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 test-oldest: $(OLDEST_STAMP)

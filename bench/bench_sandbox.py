@@ -20,8 +20,6 @@ from dataclasses import dataclass, field
 
 import jax
 import psutil
-from tests.attacks.honest_nests import NESTS
-from tests.attacks.honest_scripts import SCRIPTS
 
 from bench import measure
 from explainer.analysis import devices, pipeline
@@ -30,6 +28,8 @@ from explainer.sandbox.client import stream_from
 from explainer.sandbox.pool import Pool
 from explainer.sandbox.settings import Limits, Settings, Wall
 from explainer.spec import Request
+from tests.attacks.honest_nests import NESTS
+from tests.attacks.honest_scripts import SCRIPTS
 
 LEVELS: dict[str, tuple[Wall, ...]] = {
     "sealed": ("bwrap", "landlock", "seccomp"),

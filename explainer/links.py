@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import binascii
 import zlib
+from typing import TypeVar
 
 import msgspec
 
 from explainer.spec import Request
 
+T = TypeVar("T")
+
 LONGEST = 2_000  # characters; proxies and chats cut longer links
 _LARGEST = 64_000  # bytes once unpacked: a link must not be a bomb
-_MOST_ROWS = 64  # fields that a page can hold
+MOST_ROWS = 64  # fields that a page can hold
 
 
 class LinkError(ValueError):
@@ -27,7 +30,7 @@ def encode(request: Request) -> str:
             f"This request is too long to share by link: {len(data):,} bytes, and a link unpacks to at most "
             f"{_LARGEST:,}. Copy the JAX code instead."
         )
-    word = base64.urlsafe_b64encode(zlib.compress(data, level=9)).decode().rstrip("=")
+    word = pack(request)
     if len(word) > LONGEST:
         raise LinkError(
             f"This request is too long to share by link: {len(word):,} characters, at most {LONGEST:,} "
@@ -38,16 +41,25 @@ def encode(request: Request) -> str:
 
 def decode(word: str) -> Request:
     """Reads a request back; raises LinkError on anything else."""
+    request = unpack(word, Request, _LARGEST)
+    if len(request.arguments) + len(request.levels) > MOST_ROWS:
+        raise LinkError(f"The link asks for more than {MOST_ROWS} arguments and levels, too many for a page.")
+    return request
+
+
+def pack(value: object) -> str:
+    """Returns plain data as one word of letters that every URL may hold."""
+    packed = zlib.compress(msgspec.msgpack.encode(value), level=9)
+    return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+
+
+def unpack(word: str, kind: type[T], largest: int) -> T:
+    """Reads such a word back, at most `largest` bytes of it; raises LinkError on anything else."""
     try:
         packed = base64.urlsafe_b64decode(word.encode("ascii") + b"=" * (-len(word) % 4))
-        data = zlib.decompressobj().decompress(packed, _LARGEST)
-        request = msgspec.msgpack.decode(data, type=Request)
+        data = zlib.decompressobj().decompress(packed, largest)
+        return msgspec.msgpack.decode(data, type=kind)
     except (UnicodeError, binascii.Error, zlib.error, msgspec.DecodeError, RecursionError) as error:
         raise LinkError(
             "The link is damaged or was cut, so it holds no request. Ask for it again."
         ) from error
-    if len(request.arguments) + len(request.levels) > _MOST_ROWS:
-        raise LinkError(
-            f"The link asks for more than {_MOST_ROWS} arguments and levels, too many for a page."
-        )
-    return request

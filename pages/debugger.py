@@ -6,7 +6,7 @@ from explainer.ui import address, calls, entry, look, navigation, session, tabs,
 
 navigation.ensure()
 look.apply()
-session.show_page(session.DEBUGGER)
+address.open_page(session.DEBUGGER)
 with st.container(key="work-debugger"):
     left, right = st.columns([6, 8], gap="large")
 with left, st.container(key="fields", gap="xsmall"):

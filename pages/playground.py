@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from explainer.ui import address, calls, look, navigation, session, tabs, work
+from explainer.ui import address, calls, look, navigation, tabs, work
 
 navigation.ensure()
 look.apply()
-session.show_page("playground")
+address.open_page("playground")
 with st.container(key="work"):
     left, right = st.columns([5, 9], gap="large")
 with left, st.container(key="fields", gap="xsmall"):

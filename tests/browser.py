@@ -84,7 +84,7 @@ def main() -> int:
 @contextmanager
 def streamlit_server(script: Path, log: Path, environment: dict[str, str] | None = None) -> Iterator[str]:
     """Serves `script` on a free port while the block runs; yields its address."""
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", str(script), f"--server.port={port}"]
     with log.open("wb") as output:
         server = subprocess.Popen(
@@ -96,7 +96,7 @@ def streamlit_server(script: Path, log: Path, environment: dict[str, str] | None
         )
         try:
             url = f"http://127.0.0.1:{port}"
-            _wait_until_healthy(url, server, log)
+            wait_until_healthy(url, server, log)
             yield url
         finally:
             server.terminate()
@@ -107,13 +107,15 @@ def streamlit_server(script: Path, log: Path, environment: dict[str, str] | None
                 server.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Returns a port of this machine that nobody listens on now."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
 
 
-def _wait_until_healthy(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+def wait_until_healthy(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    """Returns once a Streamlit server answers; raises RuntimeError with its log if it does not."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if server.poll() is not None:
@@ -130,6 +132,7 @@ def _wait_until_healthy(url: str, server: subprocess.Popen[bytes], log: Path) ->
 class Watch:
     """What a page did that it should not: errors on the console, requests to other hosts."""
 
+    local: tuple[str, ...] = ("http://127.0.0.1:", "ws://127.0.0.1:")
     errors: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
 
@@ -144,8 +147,7 @@ class Watch:
             self.errors.append(f"{message.text} ({message.location})")
 
     def _request(self, request: Request) -> None:
-        local = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:", "about:")
-        if not request.url.startswith(local):
+        if not request.url.startswith((*self.local, "data:", "blob:", "about:")):
             self.foreign.append(request.url)
 
 

@@ -68,6 +68,11 @@ LAYERS = (
     # Dask, for workers on other hosts, is optional: without EXPLAINER_CLUSTER nothing loads it.
     Layer("explainer/sandbox/cluster*.py", ("msgspec", "distributed", "explainer.sandbox", *PLAIN)),
     Layer("explainer/sandbox/*.py", ("msgspec", "psutil", "explainer.sandbox", *PLAIN)),
+    # Starts the app, so it knows Streamlit; nothing of the app knows it.
+    Layer("explainer/ops/__main__.py", ("streamlit", "explainer.ops", "explainer.sandbox", *PLAIN)),
+    Layer(
+        "explainer/ops/*.py", ("msgspec", "prometheus_client", "explainer.ops", "explainer.sandbox", *PLAIN)
+    ),
     Layer("explainer/figures/*.py", ("explainer.figures", *PLAIN)),
     # The fallback picture, where the player cannot load, is Streamlit's chart of a Plotly figure.
     Layer("explainer/ui/player.py", (*UI, "plotly")),
@@ -88,14 +93,15 @@ LAYERS = (
     Layer("explainer/report.py", ("msgspec", *PLAIN), lazily=("explainer.page",)),
     Layer("explainer/page/*.py", ("explainer.page", "explainer.figures", *PLAIN)),
     Layer("explainer/*.py", ("msgspec", *PLAIN)),
+    Layer("deploy/*.py", ()),  # runs before anything is installed
 )
 
 TOP_LEVEL = (
-    *("app.py", "explainer", "pages", "tests", "requirements.txt", "README.md"),
+    *("app.py", "explainer", "pages", "tests", "requirements.txt", "README.md", "SECURITY.md"),
     *("static", "bench", "deploy", "Makefile", "pyproject.toml", "LICENSE"),
-    *(".ci", ".git", ".gitignore", ".streamlit"),
+    *("SECURITY.md", ".ci", ".dockerignore", ".git", ".gitignore", ".streamlit"),
 )
-PYTHON_FOLDERS = ("app.py", "explainer", "pages")  # tests and benchmarks may import anything
+PYTHON_FOLDERS = ("app.py", "explainer", "pages", "deploy")  # tests and benchmarks may import anything
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 
 from explainer.report import Failure, Isolation, Report, StageReport
-from explainer.sandbox import heartbeat, job, verdict, wire
+from explainer.sandbox import events, heartbeat, job, verdict, wire
 from explainer.sandbox.cluster import Cluster
 from explainer.sandbox.cluster_settings import cluster_settings
 from explainer.sandbox.gate import Ticket
@@ -57,7 +57,7 @@ def stream(request: Request, *, until: Stage = "time", limits: Limits | None = N
         failure = Failure("parse", "SettingError", str(error), f"Nothing was run: {error}.")
         yield Report(request=request, stages=(StageReport("parse", "failed"),), failure=failure)
         return
-    yield from stream_from(pool, request, until, limits)
+    yield from events.watched(stream_from(pool, request, until, limits), request)
 
 
 def warm_up() -> None:
@@ -69,6 +69,11 @@ def warm_up() -> None:
 def isolation(timeout: float = 30.0) -> Isolation:
     """Returns the measured level of the workers; waits for the first measure at most `timeout` seconds."""
     return _pool().measured(timeout)
+
+
+def shared() -> Crew:
+    """Returns this process's pool, or the cluster in its place; raises SettingError."""
+    return _pool()
 
 
 def shutdown() -> None:

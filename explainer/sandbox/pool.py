@@ -113,6 +113,11 @@ class Pool:
             while len(self._spares) < self.settings.spares:
                 self._spares.append(self._spawn(self._limits))
 
+    def spares(self) -> int:
+        """Returns how many workers stand by."""
+        with self._changed:
+            return len(self._spares)
+
     def measured(self, timeout: float) -> Isolation:
         """Returns the level once the canary has measured it, "bare" if that takes longer."""
         with self._changed:

@@ -39,4 +39,5 @@ def _pages() -> list[st.Page]:
     return [
         st.Page("pages/playground.py", title="Playground", default=True),
         st.Page("pages/debugger.py", title="Debugger"),
+        st.Page("pages/privacy.py", title="Privacy"),
     ]

@@ -7,6 +7,7 @@ The only module that knows the keys of `st.session_state`, widget keys included.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import cast
@@ -20,6 +21,7 @@ from explainer.lessons import Lesson
 from explainer.report import Level
 from explainer.spec import Request
 from explainer.ui import draft as drafts
+from explainer.ui import keeping
 from explainer.ui.draft import Draft
 from explainer.ui.explanation import Explanation
 from explainer.ui.job import Job
@@ -57,7 +59,9 @@ class Session:
     undo: Draft | None = None
     undo_lesson: str | None = None
     undo_words: str = BACK
-    page: str = "playground"
+    page: str = ""  # that has drawn the fields; "": none yet
+    kept: str = ""  # under what name the browser keeps a draft too long for the address
+    awaited: str = ""  # a number of our own while the browser is asked for that draft
     known: dict[tuple[int, str], Known] = field(default_factory=dict)  # by level uid and "in" or "out"
     reports: dict[Request, Explanation] = field(default_factory=dict)
     good: Explanation | None = None
@@ -119,16 +123,23 @@ def show_page(name: str) -> None:
     state = current()
     if state.page == name:
         return
-    state.page = name
+    drawn, state.page = bool(state.page), name
     first = lessons.LESSONS[0]
     if name == DEBUGGER and state.lesson == first.id and state.draft.request() == first.request:
         state.draft, state.lesson, state.opened = drafts.replaced(state.draft, Request()), None, Request()
+    elif not drawn:
+        return  # the fields keep the numbers that the address gave them
     elif name != DEBUGGER and state.draft.request() == Request():
         state.draft = drafts.replaced(state.draft, first.request)
         state.lesson, state.opened = first.id, first.request
     else:
         state.draft = drafts.renewed(state.draft)
     state.message = ""
+
+
+def blank() -> Draft:
+    """Returns the fields that the debugger starts out with."""
+    return drafts.replaced(drafts.from_request(lessons.LESSONS[0].request), Request())
 
 
 def point_at(example: tuple[int, ...], iterations: dict[int, int]) -> None:
@@ -171,28 +182,50 @@ def forget(request: Request) -> None:
     current().reports.pop(request, None)
 
 
+def bring_back(word: str) -> None:
+    """Puts the draft that the browser has kept into the fields; "" says that it has none."""
+    state = current()
+    state.awaited = ""
+    try:
+        state.draft = keeping.unpack(word)
+        state.opened = state.opened if state.lesson else state.draft.request()
+    except links.LinkError:
+        state.kept, state.lesson = "", state.lesson or lessons.LESSONS[0].id
+        state.message = (
+            "What stood here was too long for a link. Only the browser tab in which it was written has it."
+        )
+
+
 def _open() -> Session:
-    """Returns the state for a link (`?r=`), an example (`?example=`), an edited one (both), or the first."""
-    first = lessons.LESSONS[0]
-    word, example = st.query_params.get("r"), st.query_params.get("example")
+    """Returns the state for what the address names: see `keeping`; the first example for none."""
+    query = st.query_params
+    first, example = lessons.LESSONS[0], query.get("example")
     lesson = lessons.find(example) if example is not None else None
-    if word is not None:
-        try:
-            request = links.decode(word)
-        except links.LinkError as error:
-            return _fresh(first.request, first, f"{error} The first example is shown instead.")
-        return _fresh(request, lesson, "")
-    if lesson is None and example is not None:
+    if lesson is None and example is not None and "r" not in query:
         message = f"There is no example called {example[:40]!r}. Here is the first one."
-        return _fresh(first.request, first, message)
-    lesson = lesson or first
-    return _fresh(lesson.request, lesson, "")
+        return _fresh(drafts.from_request(first.request), first, message)
+    shown = lesson or (None if {"r", "d", "kept"} & set(query) else first)
+    try:
+        draft = _asked_for((shown or first).request)
+    except links.LinkError as error:
+        message = f"{error} The first example is shown instead."
+        return _fresh(drafts.from_request(first.request), first, message)
+    state = _fresh(draft, shown, "")
+    if kept := query.get("kept"):
+        state.kept, state.awaited = kept, secrets.token_hex(4)
+    return state
 
 
-def _fresh(request: Request, lesson: Lesson | None, message: str) -> Session:
-    return Session(
-        draft=drafts.from_request(request),
-        lesson=lesson.id if lesson else None,
-        opened=lesson.request if lesson else request,
-        message=message,
-    )
+def _asked_for(request: Request) -> Draft:
+    """Returns the draft that the address holds, of `request` if it holds none; raises LinkError."""
+    query = st.query_params
+    if "d" in query:
+        return keeping.unpack(query["d"])
+    if "r" in query:
+        request = links.decode(query["r"])
+    return keeping.from_number(query.get("at", ""), request)
+
+
+def _fresh(draft: Draft, lesson: Lesson | None, message: str) -> Session:
+    opened = lesson.request if lesson else draft.request()
+    return Session(draft=draft, lesson=lesson.id if lesson else None, opened=opened, message=message)

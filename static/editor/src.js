@@ -89,6 +89,12 @@ class Editor {
     this.over = (event) => this.pointOutside(event.target);
     document.addEventListener('pointerover', this.over, { passive: true });
     document.addEventListener('focusin', this.over);
+    // What was typed while the connection was down went nowhere: Streamlit sends no state a second time.
+    const app = document.querySelector('[data-test-connection-state]');
+    this.connection = new MutationObserver(() => {
+      if (app.dataset.testConnectionState === 'CONNECTED' && this.sent !== this.data.text) this.send();
+    });
+    if (app) this.connection.observe(app, { attributeFilter: ['data-test-connection-state'] });
     if (this.text() !== this.sent) this.schedule();
   }
 
@@ -331,6 +337,7 @@ class Editor {
     document.removeEventListener('pointerover', this.over);
     document.removeEventListener('focusin', this.over);
     this.resize.disconnect();
+    this.connection.disconnect();
     this.view.destroy();
     this.root.remove();
   }

@@ -68,7 +68,7 @@ def attempt(pool: Pool, attack: Attack, bait: Bait) -> Outcome:
         script = replace(script, code=attack.code) if attack.plain else script
         limits = Limits() if attack.deadline_s is None else Limits(deadline_s=attack.deadline_s)
         began, served, last = time.monotonic(), False, Report(Request())
-        for last in stream_from(pool, script, "time", limits):
+        for last in stream_from(pool, script, "time", limits):  # noqa: B007  # the last one is kept
             served = served or bait.serves()
         seconds = time.monotonic() - began
     effects = bait.disturbances()

@@ -15,6 +15,7 @@ from explainer import links, sandbox
 from explainer.lessons import LESSONS
 from explainer.report import Report
 from explainer.spec import STAGES, Argument, Request, Stage, Vmap
+from explainer.ui import keeping
 
 EUCLID = LESSONS[0].request
 PLAYER, EDITOR = "vmap_player", "vmap_explainer_editor"
@@ -297,14 +298,32 @@ def test_the_address_opens_an_edited_example_as_it_stands(page, fake):
     assert after.selectbox(key="lesson").value == LESSONS[0].id
     press(after, "Undo all edits")
     assert fake.requests[-1] == EUCLID
-    assert address(after) == {"example": "", "r": ""}
+    assert address(after) == {
+        "example": "",
+        "r": "",
+        "at": "1.4",
+    }  # new fields, for old text must not land in them
 
 
-def test_the_address_names_an_example_and_does_without_what_is_too_long(fake):
+def test_the_address_names_an_example_and_leaves_what_is_too_long_to_the_browser(fake):
     page = opened(example=LESSONS[1].id)
     assert address(page) == {"example": LESSONS[1].id, "r": ""}
-    edit_code(page, "".join(f"v{n} = {n**9}\n" for n in range(1000)))
-    assert address(page) == {"example": LESSONS[1].id, "r": ""}
+    code = "".join(f"v{n} = {n**9}\n" for n in range(1000))
+    edit_code(page, code)
+    held = address(page)
+    assert (held["example"], held["r"], len(held["kept"])) == (LESSONS[1].id, "", 8)
+    assert keeping.unpack(held["word"]).code == code
+    edit_code(page, code + "more = 1\n")
+    assert address(page)["kept"] == held["kept"]
+
+
+def test_a_text_that_only_the_browser_has_is_asked_for_before_anything_runs(fake):
+    page = opened(kept="0badcafe")
+    asked = next(each.proto for each in page.get("bidi_component"))
+    assert asked.component_name.endswith("kept")
+    assert json.loads(asked.json)["awaited"]
+    assert fake.requests == []
+    assert not components(page, EDITOR)
 
 
 @pytest.mark.parametrize("query", [{"r": "garbage"}, {"r": ""}, {"example": "<b>no"}])

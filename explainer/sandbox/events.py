@@ -1,0 +1,140 @@
+"""Events: what became of each request, for whoever keeps figures or a log.
+
+    client.stream ── Reports ─▶ watched ── the same Reports ─▶ caller
+                                   └── Asked, Began, Ended ─▶ listeners
+
+An event holds numbers, and names from lists of ours. It quotes nothing that a visitor wrote or a worker said.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+
+from explainer.report import Report
+from explainer.sandbox.verdict import TEXTS
+from explainer.spec import Request, Stage
+
+WAITING = "waiting"  # how the client's notes begin while a request has not had its turn
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request came in. `visitor` is the name of its browser, "" if nobody gave one."""
+
+    id: str
+    visitor: str
+    characters: int  # of its code
+    arguments: int
+    levels: int
+    script: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """The turn of a request came after so many seconds."""
+
+    id: str
+    waited: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A request is over.
+
+    `outcome`: "answered"; "failed", by the visitor's own code; the kind of an Ending that is none, such as
+    "deadline"; "cancelled", by the visitor; "broken", by a fault of ours.
+    """
+
+    asked: Asked
+    outcome: str
+    seconds: float
+    waited: float | None  # None: its turn never came
+    stage: Stage | None  # that it failed in
+    stages: tuple[tuple[Stage, float], ...]  # that ended, each with its seconds
+    isolation: str
+
+
+Event = Asked | Began | Ended
+Listener = Callable[[Event], None]
+
+_listeners: list[Listener] = []  # of this process, like its pool
+
+
+def listen(listener: Listener) -> None:
+    """Has `listener` called with every event from now on, on the thread of the request."""
+    _listeners.append(listener)
+
+
+def silence(listener: Listener) -> None:
+    """Takes a listener out."""
+    _listeners.remove(listener)
+
+
+def watched(reports: Generator[Report], request: Request, visitor: str = "") -> Generator[Report]:
+    """Yields the Reports of a request and tells the listeners what becomes of it."""
+    asked = Asked(
+        secrets.token_hex(6),
+        visitor,
+        len(request.code),
+        len(request.arguments),
+        len(request.levels),
+        request.is_script,
+    )
+    start, waited = time.monotonic(), None
+    last, outcome = Report(request=request), "broken"
+    _tell(asked)
+    try:
+        for last in reports:
+            if waited is None and not _waits(last):
+                waited = time.monotonic() - start
+                _tell(Began(asked.id, waited))
+            yield last
+        outcome = outcome_of(last)
+    except GeneratorExit:
+        outcome = "cancelled"
+        raise
+    finally:
+        reports.close()
+        seconds = time.monotonic() - start
+        _tell(_ended(asked, last, outcome, seconds, waited))
+
+
+def outcome_of(report: Report) -> str:
+    """Returns how a request ended, by its last Report: see `Ended`."""
+    failure = report.failure
+    if failure is None:
+        return "answered"
+    for kind, text in TEXTS.items():
+        if kind == "answer":  # an empty one, which counts as a bad one
+            continue
+        if (text.limit and text.limit == failure.limit) or (text.error_type == failure.error_type != ""):
+            return kind
+    return "failed"
+
+
+def _waits(report: Report) -> bool:
+    return len(report.stages) == 1 and report.stages[0].note.startswith(WAITING)
+
+
+def _ended(asked: Asked, last: Report, outcome: str, seconds: float, waited: float | None) -> Ended:
+    stages: tuple[tuple[Stage, float], ...] = tuple(
+        (stage.name, _within(stage.seconds, seconds))
+        for stage in last.stages
+        if stage.status in ("done", "failed")
+    )
+    failed: Stage | None = next((stage.name for stage in last.stages if stage.status == "failed"), None)
+    return Ended(asked, outcome, seconds, waited, failed, stages, last.isolation.level)
+
+
+def _within(told: float, whole: float) -> float:
+    """Returns the seconds that a worker tells, which may be anything, at most those of the request."""
+    return min(max(told, 0.0), whole) if math.isfinite(told) else whole
+
+
+def _tell(event: Event) -> None:
+    for listener in tuple(_listeners):
+        listener(event)

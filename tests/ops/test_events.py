@@ -1,0 +1,111 @@
+"""Events: what the listeners are told of requests that went through the real sandbox."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+from dataclasses import replace
+
+import pytest
+
+from explainer import sandbox
+from explainer.diagnosis import Failure
+from explainer.report import Report, StageReport
+from explainer.sandbox import Limits, events, verdict
+from explainer.sandbox.events import Asked, Began, Ended
+from explainer.sandbox.settings import Settings
+from explainer.sandbox.verdict import Ending
+from explainer.spec import Argument, Request, Vmap
+
+DOUBLE = Request("def f(x):\n    return x * 2\n", "f", (Argument("x", "f32[3]"),), (Vmap(),))
+ENDLESS = replace(DOUBLE, code="def f(x):\n    while True: pass\n")
+
+
+def test_a_request_is_asked_begun_and_ended(told):
+    report = sandbox.explain(DOUBLE, until="run")
+    asked, began, ended = told
+    assert isinstance(asked, Asked)
+    assert isinstance(began, Began)
+    assert isinstance(ended, Ended)
+    assert (asked.characters, asked.arguments, asked.levels, asked.script) == (len(DOUBLE.code), 1, 1, False)
+    assert asked.id == began.id == ended.asked.id
+    assert (ended.outcome, ended.stage, ended.isolation) == ("answered", None, report.isolation.level)
+    assert [name for name, _ in ended.stages] == [s.name for s in report.stages if s.status == "done"]
+    assert 0 <= began.waited <= ended.seconds
+
+
+def test_code_that_raises_is_the_visitors_own_failure(told):
+    sandbox.explain(replace(DOUBLE, code="def f(x):\n    raise ValueError('mine')\n"), until="run")
+    assert (told[-1].outcome, told[-1].stage) == ("failed", "trace")
+
+
+def test_a_limit_that_was_hit_is_named(told):
+    sandbox.explain(ENDLESS, until="run", limits=Limits(deadline_s=1))
+    assert (told[-1].outcome, told[-1].stage) == ("deadline", "trace")
+    sandbox.explain(replace(DOUBLE, code="#" * 5000), until="run", limits=Limits(source_kb=2))
+    assert (told[-1].outcome, told[-1].stage) == ("source_size", "parse")
+
+
+def test_who_leaves_has_cancelled(told):
+    stream = sandbox.stream(ENDLESS, until="run")
+    next(stream)
+    stream.close()
+    assert told[-1].outcome == "cancelled"
+
+
+def test_a_request_behind_another_waits_and_then_begins(told):
+    streams = [sandbox.stream(ENDLESS, until="run") for _ in range(_places() + 1)]
+    for stream in streams:
+        next(stream)
+    assert sum(isinstance(event, Began) for event in told) == _places()
+    streams[0].close()
+    for _ in streams[-1]:
+        if isinstance(told[-1], Began):
+            break
+    assert told[-1].id == [event.id for event in told if isinstance(event, Asked)][-1]
+    for stream in streams:
+        stream.close()
+    assert sum(isinstance(event, Ended) for event in told) == len(streams)
+
+
+def test_a_fault_of_ours_is_told_and_goes_on(told):
+    def broken() -> Generator[Report]:
+        yield Report(request=DOUBLE)
+        raise RuntimeError("ours")
+
+    with pytest.raises(RuntimeError, match="ours"):
+        list(events.watched(broken(), DOUBLE))
+    assert told[-1].outcome == "broken"
+
+
+OF_A_CLUSTER = {"no_host": "unavailable", "bad_host": "bad_answer"}  # to a visitor it is the same
+
+
+@pytest.mark.parametrize("kind", [kind for kind in verdict.TEXTS if kind not in ("answer", "raised", "lost")])
+def test_every_way_to_end_has_its_own_name(kind):
+    report = verdict.final(Report(request=DOUBLE), Ending(kind), Limits())
+    assert events.outcome_of(report) == OF_A_CLUSTER.get(kind, kind)
+
+
+@pytest.mark.parametrize("seconds", [math.nan, math.inf, -5.0, 1e300])
+def test_a_worker_that_lies_about_its_seconds_is_not_believed(told, seconds):
+    def lying() -> Generator[Report]:
+        yield Report(request=DOUBLE, stages=(StageReport("parse", "done", seconds),))
+
+    list(events.watched(lying(), DOUBLE))
+    (_, stage_seconds), *_ = told[-1].stages
+    assert 0 <= stage_seconds <= told[-1].seconds
+
+
+def test_names_are_ours_whatever_a_worker_calls_its_failure(told):
+    def inventive() -> Generator[Report]:
+        failure = Failure("parse", "SECRET", "SECRET", "SECRET", limit="SECRET")
+        yield Report(request=DOUBLE, stages=(StageReport("parse", "failed"),), failure=failure)
+
+    list(events.watched(inventive(), DOUBLE))
+    assert told[-1].outcome == "failed"
+    assert "SECRET" not in repr(told)
+
+
+def _places() -> int:
+    return Settings().jobs
