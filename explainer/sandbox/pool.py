@@ -25,6 +25,7 @@ import msgspec
 from explainer.sandbox import levels, wire
 from explainer.sandbox.gate import Gate
 from explainer.sandbox.settings import Limits, Settings
+from explainer.sandbox.sharing import Sharing
 from explainer.sandbox.zygote import command
 
 PASSED = ("PATH", "HOME", "LANG", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "USER", "LOGNAME")
@@ -56,8 +57,9 @@ class Pool:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.isolation = levels.level()
-        self.gate = Gate(settings.jobs)
-        self._changed = threading.Condition()  # on an RLock: a generator may be collected inside it
+        self.gate = Gate(settings.jobs, settings.queue)
+        self.sharing = Sharing(settings.cache_mb * wire.MB, self.gate.lock)
+        self._changed = threading.Condition(self.gate.lock)
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._children: dict[int, Child] = {}
@@ -88,6 +90,10 @@ class Pool:
     def start(self, child: Child) -> None:
         """Tells the zygote that this worker has its request."""
         self._tell(wire.Start(child.job))
+
+    def stop(self, child: Child) -> None:
+        """Ends a worker whose holder has fallen silent, and still has to release it."""
+        self._tell(wire.Kill(child.job))
 
     def release(self, child: Child) -> None:
         """Ends a worker and all it started; safe to call twice."""

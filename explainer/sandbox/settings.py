@@ -6,6 +6,8 @@ EXPLAINER_OUTPUT_KB    what a worker may print past Python's own streams, KiB (2
 EXPLAINER_SOURCE_KB    size of a request, KiB (64)
 EXPLAINER_ANSWER_MB    size of one answer, MiB (16)
 EXPLAINER_JOBS         explanations at the same time (the cores of this process)
+EXPLAINER_QUEUE        requests that may wait for their turn; past it one is turned away (64)
+EXPLAINER_CACHE_MB     finished answers kept for whoever asks the same, MiB; 0 keeps none (64)
 EXPLAINER_SPARES       workers kept warm (2)
 EXPLAINER_STRATEGY     how a worker is made: "fork" (Linux) or "exec" (elsewhere)
 EXPLAINER_DEVICES      devices that a worker's CPU is shown to JAX as, for pmap and shard_map (8)
@@ -56,6 +58,8 @@ class Settings:
     """
 
     jobs: int = field(default_factory=lambda: int(_number("EXPLAINER_JOBS", _cores())))
+    queue: int = field(default_factory=lambda: int(_number("EXPLAINER_QUEUE", 64)))
+    cache_mb: int = field(default_factory=lambda: int(_number("EXPLAINER_CACHE_MB", 64, least=0)))
     spares: int = field(default_factory=lambda: int(_number("EXPLAINER_SPARES", 2, least=0)))
     strategy: Strategy = field(default_factory=lambda: _strategy(os.environ.get("EXPLAINER_STRATEGY", "")))
     devices: int = field(default_factory=lambda: int(_number("EXPLAINER_DEVICES", 8)))

@@ -17,7 +17,7 @@ from explainer.spec import SCRIPT_STAGES, STAGES, Stage
 
 Kind = Literal[
     "answer", "raised", "crash", "lost", "unavailable", "bad_answer",
-    "deadline", "memory", "output", "answer_size", "source_size",
+    "deadline", "memory", "output", "answer_size", "source_size", "busy", "replaced",
 ]  # fmt: skip
 
 DOING: dict[Stage, str] = {
@@ -122,6 +122,18 @@ TEXTS: dict[Kind, Text] = {
         "source",
         "source_kb",
     ),
+    "busy": Text(
+        "QueueFull",
+        "Nothing was run, since too many others ask at this moment: {detail}",
+        "Try again then, or run the app on a machine of your own: make run.",
+        "queue",
+    ),
+    "replaced": Text(
+        "Replaced",
+        "Nothing was run, since a newer request of yours took this one's place in the line",
+        "Press Run again if you still want this one.",
+        "replaced",
+    ),
 }
 
 
@@ -134,6 +146,15 @@ def final(partial: Report, ending: Ending, limits: Limits, printed: str = "") ->
     if printed and printed not in report.printed:
         report = replace(report, printed=report.printed + printed)
     return replace(report, request=partial.request, isolation=partial.isolation)
+
+
+def lasting(report: Report) -> bool:
+    """Returns whether an answer may be given to whoever asks the same.
+
+    It may if nothing failed, or a mistake that is known did: all else may be the host's doing.
+    """
+    failure = report.failure
+    return failure is None or (failure.kind not in ("", "raised") and not failure.limit)
 
 
 def running_stage(report: Report) -> Stage:

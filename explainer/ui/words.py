@@ -26,6 +26,8 @@ _STOPPED = {
     "deadline": "It took too long and was stopped",
     "memory": "It needed too much memory and was stopped",
     "output": "It wrote too much and was stopped",
+    "queue": "Too many ask at this moment",
+    "replaced": "A newer request of yours took its turn",
 }
 
 
