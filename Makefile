@@ -18,7 +18,7 @@ OLDEST_TESTS := tests/analysis tests/facts tests/test_cli.py tests/test_lessons.
     tests/sandbox/test_analysis_in_worker.py::test_the_pairwise_example_is_explained_to_the_end \
     --ignore tests/analysis/test_captured_properties.py
 
-.PHONY: setup run test test-oldest check bench venv
+.PHONY: setup run test test-oldest test-attacks check bench venv
 
 setup: $(TEST_STAMP)
 	@echo "Ready. 'make run' starts the app, 'make test' tests it."
@@ -31,6 +31,10 @@ test: $(TEST_STAMP)
 	@.venv/bin/python -m tests.offered
 	@.venv/bin/python -m tests.nginx
 	@.venv/bin/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+test-attacks: $(TEST_STAMP)
+	@.venv/bin/python -m tests.offered
+	@ATTACKS=all .venv/bin/python -m pytest -n 2 --dist loadgroup tests/attacks $(ARGS)
 
 test-oldest: $(OLDEST_STAMP)
 	@.venv-oldest/bin/python -m pytest -n 2 --dist loadgroup $(OLDEST_TESTS) $(ARGS)

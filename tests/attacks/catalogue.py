@@ -35,5 +35,19 @@ CATEGORIES: dict[str, tuple[Attack, ...]] = {
 ATTACKS: dict[str, Attack] = {
     f"{category}-{attack.name}": attack for category, attacks in CATEGORIES.items() for attack in attacks
 }
+KERNELS = ("files", "information", "network", "processes", "privilege", "callbacks")
+"""Categories that only the kernel's walls hold; the others a process of its own and its limits hold."""
+
 FEW: tuple[str, ...] = tuple(f"{category}-{attacks[0].name}" for category, attacks in CATEGORIES.items())
 """One of each category, for a second way of making workers."""
+
+
+def chosen(level: str, name: str) -> bool:
+    """Tells whether `make test` runs an attack at a level; `make test-attacks` runs each at every one.
+
+    All run where all walls stand. Where one wall is missing, those that meet the others; and a few of each
+    category elsewhere, to see that what is tested here is tested there.
+    """
+    if level == "sealed" or name in FEW:
+        return True
+    return level == "contained" and name.partition("-")[0] in KERNELS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import pytest
 from explainer.sandbox.pool import Pool
 from explainer.sandbox.settings import Settings, Strategy
 from tests.attacks.bait import Bait
+from tests.attacks.catalogue import ATTACKS, chosen
 
 LEVELS: dict[str, dict[str, object]] = {
     "sealed": {"walls": ("bwrap", "landlock", "seccomp")},
@@ -22,6 +24,24 @@ UNDER_LIMITS = {
     "EXPLAINER_MEMORY_MB": "1024",
     "SECRET_OF_THE_APP": "tok-" + "0" * 32,
 }
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves most attacks at most levels to `make test-attacks`: all of them take a quarter of an hour."""
+    if os.environ.get("ATTACKS") == "all":
+        return
+    left = [item for item in items if _left_out(item)]
+    items[:] = [item for item in items if item not in set(left)]
+    config.hook.pytest_deselected(items=left)
+
+
+def _left_out(item: pytest.Item) -> bool:
+    given = getattr(item, "callspec", None)
+    if given is None or given.params.get("name") not in ATTACKS:
+        return False
+    return not chosen(
+        given.params.get("walled", given.params.get("walled_by_exec", "bare")), given.params["name"]
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,10 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
+import statistics
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -30,6 +32,7 @@ HONEST = Request(
     "def f(x, y):\n    return x @ y", "f", (Argument("x", "jnp.eye(3)"), Argument("y", "jnp.arange(3.)")),
     (Vmap("(0, None)"),),
 )  # fmt: skip
+_usual: dict[int, deque[float]] = {}  # seconds of the last honest answers, by pool
 SECONDS_TO_SHOW = 5  # a report of what the worker sent, however large
 PATIENCE_S = 10.0
 ELEMENTS = {
@@ -107,7 +110,11 @@ def require_honest_answer(pool: Pool, within: float) -> None:
     seconds = time.monotonic() - began
     assert answer.failure is None, answer.failure
     assert answer.outputs[0].preview == [0.0, 1.0, 2.0]
-    assert seconds < within
+    usual = _usual.setdefault(id(pool), deque(maxlen=8))
+    assert seconds < max(
+        within, 4 * statistics.median(usual or [0.0])
+    )  # on a busy machine, as busy as before
+    usual.append(seconds)
 
 
 def require_nothing_left(pool: Pool) -> None:
