@@ -23,9 +23,7 @@ from tests.sandbox.conftest import TARGET, wait_for
 
 SEALED: tuple[Wall, ...] = ("bwrap", "landlock", "seccomp")
 CONTAINED: tuple[Wall, ...] = ("landlock", "seccomp")
-LEVEL = next(
-    level for level in ("sealed", "contained", "bare") if not missing(level)
-)  # this machine's best
+LEVEL = next(level for level in ("sealed", "contained", "bare") if not missing(level))  # this machine's best
 WALLS: tuple[Wall, ...] = {"sealed": SEALED, "contained": CONTAINED, "bare": ()}[LEVEL]
 MAKERS = ("bwrap", "zygote") if LEVEL == "sealed" else ("zygote",)  # the first of a pool's pids
 HONEST = Request(
