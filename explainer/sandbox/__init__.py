@@ -11,6 +11,7 @@ from explainer.sandbox.client import isolation as isolation
 from explainer.sandbox.client import shutdown as shutdown
 from explainer.sandbox.client import stream as stream
 from explainer.sandbox.client import warm_up as warm_up
+from explainer.sandbox.gate import Visitor as Visitor
 from explainer.sandbox.levels import UNKNOWN as UNKNOWN
 from explainer.sandbox.levels import refusal as refusal
 from explainer.sandbox.settings import VARIABLES as VARIABLES

@@ -1,33 +1,34 @@
 """Client: a Request in, Reports out; what the app and the library call.
 
-    Request ─▶ gate (first come, first served) ─▶ pool.take ─▶ job.converse ─▶ verdict ─▶ Report
-                                               └▶ cluster.work (EXPLAINER_CLUSTER) ─▶┘
+    Request ─▶ sharing: known, or in progress? ─▶ Report
+            └▶ gate: whose turn? ─▶ work ─▶ Report
 
-A Report always comes back. While a job waits or runs there is one at least every 0.1 s.
+A Report always comes back. While a job waits or runs there is one at least every 0.1 s. A call without
+a visitor shares nothing: what it measures is its own run.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Generator
 
 from explainer.report import Failure, Isolation, Report, StageReport
-from explainer.sandbox import events, heartbeat, job, verdict, wire
+from explainer.sandbox import events, heartbeat, job, sharing, verdict, wire
 from explainer.sandbox.cluster import Cluster
 from explainer.sandbox.cluster_settings import cluster_settings
-from explainer.sandbox.gate import Ticket
-from explainer.sandbox.pool import Child, Pool, Unavailable
+from explainer.sandbox.gate import Gate, Ticket, Visitor
+from explainer.sandbox.pool import Pool
 from explainer.sandbox.settings import Limits, SettingError, Settings
-from explainer.sandbox.verdict import Ending, Outcome
+from explainer.sandbox.sharing import Seat
+from explainer.sandbox.verdict import Ending
+from explainer.sandbox.work import Ask, Crew, work
 from explainer.spec import Request, Stage
 
-Crew = Pool | Cluster  # who works: children of this process, or other hosts
-
 _lock = threading.RLock()
-_shared: dict[int, Crew] = {}  # this process's pool or cluster; worker processes outlive calls by design
+_shared: dict[int, Crew] = {}  # this process's pool; worker processes outlive calls by design
 
 
 def explain(
@@ -36,20 +37,30 @@ def explain(
     until: Stage = "time",
     limits: Limits | None = None,
     on_progress: Callable[[Report], None] | None = None,
+    visitor: Visitor | None = None,
+    fresh: bool = False,
 ) -> Report:
     """Explains a request in an isolated child; `on_progress` gets each partial Report."""
     latest = Report(request=request)
-    for report in stream(request, until=until, limits=limits):
+    for report in stream(request, until=until, limits=limits, visitor=visitor, fresh=fresh):
         if on_progress is not None and latest.stages:
             on_progress(latest)
         latest = report
     return latest
 
 
-def stream(request: Request, *, until: Stage = "time", limits: Limits | None = None) -> Generator[Report]:
+def stream(
+    request: Request,
+    *,
+    until: Stage = "time",
+    limits: Limits | None = None,
+    visitor: Visitor | None = None,
+    fresh: bool = False,
+) -> Generator[Report]:
     """Yields partial Reports as stages start and end, a heartbeat in between, the whole Report last.
 
-    Closing the generator early ends the child at once.
+    Closing the generator early ends the child at once. A visitor has one request at work at a time; she
+    may get the answer of another one who asks the same, or asked it lately unless `fresh`.
     """
     try:
         pool, limits = _pool(), limits or Limits()
@@ -57,7 +68,8 @@ def stream(request: Request, *, until: Stage = "time", limits: Limits | None = N
         failure = Failure("parse", "SettingError", str(error), f"Nothing was run: {error}.")
         yield Report(request=request, stages=(StageReport("parse", "failed"),), failure=failure)
         return
-    yield from events.watched(stream_from(pool, request, until, limits), request)
+    reports = stream_from(pool, request, until, limits, visitor, fresh=fresh)
+    yield from events.watched(reports, request, visitor.name if visitor is not None else "")
 
 
 def warm_up() -> None:
@@ -85,50 +97,85 @@ def shutdown() -> None:
         pool.close()
 
 
-def stream_from(pool: Crew, request: Request, until: Stage, limits: Limits) -> Generator[Report]:
+def stream_from(
+    pool: Crew,
+    request: Request,
+    until: Stage,
+    limits: Limits,
+    visitor: Visitor | None = None,
+    *,
+    fresh: bool = False,
+) -> Generator[Report]:
     """Does what `stream` does, with a given pool."""
     request = wire.clean_request(request)
     partial = Report(request=request, isolation=pool.isolation)
-    size = len(wire.pack(wire.Job(request, until)))
-    if size > limits.source_kb * 1024:
-        yield verdict.final(partial, Ending("source_size", detail=f"{size:,} bytes"), limits)
+    packed = wire.pack(wire.Job(request, until))
+    if len(packed) > limits.source_kb * 1024:
+        yield verdict.final(partial, Ending("source_size", detail=f"{len(packed):,} bytes"), limits)
         return
-    outcome = None
-    while outcome is None:
-        outcome = yield from _turn(pool, partial, until, limits)
-    partial, ending, printed = outcome
-    yield verdict.final(partial, ending, limits, printed)
+    visitor = visitor or Visitor()
+    key = sharing.key_of(packed, limits) if visitor.name else None
+    ask = Ask(pool, partial, until, limits, visitor, key)
+    last = None if fresh else pool.sharing.known(key)
+    while last is None:
+        last = yield from _turn(ask)
+    yield last
 
 
-def _turn(
-    pool: Crew, partial: Report, until: Stage, limits: Limits
-) -> Generator[Report, None, Outcome | None]:
-    """Waits in the queue, then works; returns None if a silent caller has lost its turn."""
-    ticket = pool.gate.join()
-    work = _work(pool, ticket, partial, until, limits)
+def _turn(ask: Ask) -> Generator[Report, None, Report | None]:
+    """Waits in the queue, then works or follows; returns None if the turn was lost, being silent."""
+    seat = yield from _wait(ask)
+    if isinstance(seat, Seat):
+        return (yield from ask.pool.sharing.follow(seat, job.BEAT_S))
+    return verdict.final(ask.partial, seat, ask.limits) if seat is not None else None
+
+
+def _wait(ask: Ask) -> Generator[Report, None, Seat | Ending | None]:
+    """Waits for a place to work, or for somebody else's run of the same request; None: lost, being silent."""
+    seat = ask.pool.sharing.join(ask.key, ask.visitor)
+    if seat is not None:
+        return seat
+    began, gate = time.monotonic(), ask.pool.gate
+    ticket = gate.join(ask.visitor)
     try:
-        while True:
-            yield next(work)
+        while not ticket.wait(job.BEAT_S):
             if not ticket.holds():
-                return None
-    except StopIteration as end:
-        return end.value
+                return _refused(ask, ticket)
+            yield heartbeat.starting(ask.partial, began, _line(gate, ticket))
+            seat = ask.pool.sharing.join(ask.key, ask.visitor)
+            if seat is not None:
+                return seat
+        seat = ask.pool.sharing.begin(ask.key, ask.visitor, ticket, lambda: work(ask, ticket))
+        return seat
     finally:
-        work.close()
-        ticket.leave()
-        pool.refill()
+        if seat is None or seat.run.ticket is not ticket:  # else it is the run's
+            ticket.leave()
 
 
-def _work(
-    pool: Crew, ticket: Ticket, partial: Report, until: Stage, limits: Limits
-) -> Generator[Report, None, Outcome]:
-    yield from _wait(partial, ticket)
-    if isinstance(pool, Cluster):
-        return (yield from pool.work(partial, until, limits))
-    _, ending, _ = outcome = yield from _attempt(pool, partial, until, limits)
-    if ending.kind in ("lost", "unavailable"):  # it died with its zygote, or before its request
-        outcome = yield from _attempt(pool, partial, until, limits)
-    return outcome
+def _refused(ask: Ask, ticket: Ticket) -> Ending | None:
+    """Returns why a ticket will never have its turn, None if it was only silent for too long."""
+    gate = ask.pool.gate
+    if ticket.state == "replaced":
+        return Ending("replaced")
+    if ticket.state == "shed":
+        wait = _about(gate.seconds(gate.waiting())) or "soon"
+        text = f"{gate.most} requests wait already, as many as may (EXPLAINER_QUEUE)"
+        return Ending("busy", detail=f"{text}. They are through {wait}")
+    return None
+
+
+def _line(gate: Gate, ticket: Ticket) -> str:
+    """Returns where a ticket stands: "waiting: 3 before this one, about 4 s"."""
+    ahead = ticket.ahead()
+    if ahead is None:
+        return "waiting: your other run goes first"
+    about = _about(gate.seconds(ahead))
+    return f"waiting: {ahead} before this one" + (f", its turn comes {about}" if about else "")
+
+
+def _about(seconds: float | None) -> str:
+    """Returns an estimate in words: "in about 4 s"; "" without one."""
+    return "" if seconds is None else f"in about {math.ceil(seconds)} s"
 
 
 def _pool() -> Crew:
@@ -137,46 +184,3 @@ def _pool() -> Crew:
             cluster = cluster_settings()
             _shared[0] = Cluster(cluster) if cluster else Pool(Settings())
         return _shared[0]
-
-
-def _wait(partial: Report, ticket: Ticket) -> Iterator[Report]:
-    began = time.monotonic()
-    while not ticket.wait(job.BEAT_S):
-        yield heartbeat.starting(partial, began, f"waiting: {ticket.ahead()} before this one")
-
-
-def _attempt(pool: Pool, partial: Report, until: Stage, limits: Limits) -> Generator[Report, None, Outcome]:
-    """Yields partial Reports of one worker; returns the last one, the worker's end and its output."""
-    began = time.monotonic()
-    child: Child | None = None
-    try:
-        while child is None:
-            if time.monotonic() - began > job.START_S:
-                raise Unavailable(f"no zygote could be made in {job.START_S:g} s")
-            child = pool.take(limits, job.BEAT_S)
-            partial = replace(partial, isolation=pool.isolation)  # known once there is a worker
-            yield heartbeat.starting(partial, began, "starting a worker")
-        return (yield from _follow(pool, child, partial, until))
-    except Unavailable as error:
-        return partial, Ending("unavailable", detail=str(error)), ""
-    finally:
-        if child is not None:
-            pool.release(child)
-
-
-def _follow(pool: Pool, child: Child, partial: Report, until: Stage) -> Generator[Report, None, Outcome]:
-    talk = job.Talk(child, wire.Frames(child.limits.answer_mb * wire.MB))
-    began = time.monotonic()
-    ending = Ending("bad_answer", detail="no answer")
-    for news in job.converse(pool, talk, partial.request, until):
-        if isinstance(news, Ending):
-            ending = news
-            break
-        if news is not None:
-            partial = replace(news, request=partial.request, isolation=partial.isolation)
-            began = time.monotonic()
-        yield heartbeat.beat(partial, began, "starting a worker")
-    cap = child.limits.output_kb * 1024
-    if ending.kind != "answer":
-        partial = heartbeat.running(partial, began)
-    return partial, ending, talk.text()[:cap]

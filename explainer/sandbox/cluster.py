@@ -27,7 +27,8 @@ from explainer.sandbox import heartbeat, wire
 from explainer.sandbox.cluster_settings import ADDRESS, ClusterSettings
 from explainer.sandbox.gate import Gate
 from explainer.sandbox.job import BEAT_S, MESSAGES
-from explainer.sandbox.settings import Limits, SettingError
+from explainer.sandbox.settings import Limits, SettingError, Settings
+from explainer.sandbox.sharing import Sharing
 from explainer.sandbox.verdict import Ending, Outcome
 from explainer.spec import Stage
 
@@ -59,8 +60,10 @@ class Cluster:
     """Hosts for requests. Every method may be called from any thread."""
 
     def __init__(self, settings: ClusterSettings) -> None:
-        self.gate = Gate(1)
-        self._changed = threading.Condition()  # on an RLock: a generator may be collected inside it
+        own = Settings()
+        self.gate = Gate(1, own.queue)
+        self.sharing = Sharing(own.cache_mb * wire.MB, self.gate.lock)
+        self._changed = threading.Condition(self.gate.lock)
         self._hosts: dict[str, Host] = {}
         self.problem = f"the scheduler at {settings.scheduler} has not answered yet"
         self._alone_since = time.monotonic()

@@ -28,6 +28,7 @@ from explainer.report import Isolation
 from explainer.sandbox import canary, launch, levels, wire
 from explainer.sandbox.gate import Gate
 from explainer.sandbox.settings import Limits, Settings, Wall
+from explainer.sandbox.sharing import Sharing
 
 PAUSES_S = (0.0, 0.2, 1.0, 5.0)  # before the next try, by failed starts in a row
 CANARIES = 3  # tries to measure with one zygote
@@ -59,8 +60,9 @@ class Pool:
         self.settings = settings
         self.isolation = levels.UNKNOWN
         self.walls: tuple[Wall, ...] = ()  # that stand round every worker; set by the canary
-        self.gate = Gate(settings.jobs)
-        self._changed = threading.Condition()  # on an RLock: a generator may be collected inside it
+        self.gate = Gate(settings.jobs, settings.queue)
+        self.sharing = Sharing(settings.cache_mb * wire.MB, self.gate.lock)
+        self._changed = threading.Condition(self.gate.lock)
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._children: dict[int, Child] = {}
@@ -94,6 +96,10 @@ class Pool:
     def start(self, child: Child) -> None:
         """Tells the zygote that this worker has its request."""
         self._tell(wire.Start(child.job))
+
+    def stop(self, child: Child) -> None:
+        """Ends a worker whose holder has fallen silent, and still has to release it."""
+        self._tell(wire.Kill(child.job))
 
     def release(self, child: Child) -> None:
         """Ends a worker and all it started; safe to call twice."""

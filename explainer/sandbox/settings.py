@@ -10,6 +10,8 @@ EXPLAINER_SOURCE_KB    size of a request, KiB (64 | 32)
 EXPLAINER_ANSWER_MB    size of one answer, MiB (16 | 8)
 EXPLAINER_THREADS      threads one worker may hold (64 a core and 32 a device, at least 512)
 EXPLAINER_JOBS         explanations at the same time (the cores of this process)
+EXPLAINER_QUEUE        requests that may wait for their turn; past it one is turned away (64)
+EXPLAINER_CACHE_MB     finished answers kept for whoever asks the same, MiB; 0 keeps none (64)
 EXPLAINER_SPARES       workers kept warm (2)
 EXPLAINER_STRATEGY     how a worker is made: "fork" (Linux) or "exec" (elsewhere)
 EXPLAINER_DEVICES      devices that a worker's CPU is shown to JAX as, for pmap and shard_map (8)
@@ -71,6 +73,8 @@ class Settings:
     """
 
     jobs: int = field(default_factory=lambda: int(_number("EXPLAINER_JOBS", _cores())))
+    queue: int = field(default_factory=lambda: int(_number("EXPLAINER_QUEUE", 64)))
+    cache_mb: int = field(default_factory=lambda: int(_number("EXPLAINER_CACHE_MB", 64, least=0)))
     spares: int = field(default_factory=lambda: int(_number("EXPLAINER_SPARES", 2, least=0)))
     strategy: Strategy = field(default_factory=lambda: _strategy(os.environ.get("EXPLAINER_STRATEGY", "")))
     devices: int = field(default_factory=lambda: int(_number("EXPLAINER_DEVICES", 8)))

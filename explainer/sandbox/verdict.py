@@ -18,7 +18,7 @@ from explainer.spec import SCRIPT_STAGES, STAGES, Stage
 Kind = Literal[
     "answer", "raised", "crash", "lost", "unavailable", "bad_answer",
     "deadline", "memory", "threads", "output", "answer_size", "source_size",
-    "no_host", "host_lost", "bad_host",
+    "no_host", "host_lost", "bad_host", "busy", "replaced",
 ]  # fmt: skip
 
 DOING: dict[Stage, str] = {
@@ -150,6 +150,18 @@ TEXTS: dict[Kind, Text] = {
         "A worker host sent something that is not an explanation: {detail}",
         "If you run this app yourself, see that every host has the same version of it.",
     ),
+    "busy": Text(
+        "QueueFull",
+        "Nothing was run, since too many others ask at this moment: {detail}",
+        "Try again then, or run the app on a machine of your own: make run.",
+        "queue",
+    ),
+    "replaced": Text(
+        "Replaced",
+        "Nothing was run, since a newer request of yours took this one's place in the line",
+        "Press Run again if you still want this one.",
+        "replaced",
+    ),
 }
 
 
@@ -179,6 +191,15 @@ def _told_of_walls(failure: Failure) -> Failure:
     if failure.error_type not in DENIED:
         return failure
     return replace(failure, explanation=f"{failure.explanation} {WALLS}".strip())
+
+
+def lasting(report: Report) -> bool:
+    """Returns whether an answer may be given to whoever asks the same.
+
+    It may if nothing failed, or a mistake that is known did: all else may be the host's doing.
+    """
+    failure = report.failure
+    return failure is None or (failure.kind not in ("", "raised") and not failure.limit)
 
 
 def running_stage(report: Report) -> Stage:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from explainer import sandbox
 from explainer.report import Report
+from explainer.sandbox import Visitor
 from explainer.spec import Request
 from explainer.ui.explanation import Explanation, redraw
 
@@ -37,6 +38,12 @@ class Job:
     @property
     def seconds(self) -> float:
         return time.monotonic() - self.started
+
+    @property
+    def waits(self) -> bool:
+        """Tells whether no worker has begun: the request stands in the queue, or is about to."""
+        stages = self.report.stages if self.report is not None else ()
+        return not self.done and all(stage.status == "running" and stage.note for stage in stages)
 
     def step(self) -> None:
         """Waits for the next partial report, at most one heartbeat."""
@@ -75,6 +82,6 @@ class Job:
             self.done = True
 
 
-def start(request: Request) -> Job:
-    """Sends a request to the sandbox; its child starts at the first step."""
-    return Job(request, sandbox.stream(request))
+def start(request: Request, visitor: Visitor | None = None, fresh: bool = False) -> Job:
+    """Sends a request to the sandbox, where it starts at the first step. `fresh`: no known answer will do."""
+    return Job(request, sandbox.stream(request, visitor=visitor, fresh=fresh))

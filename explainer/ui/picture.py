@@ -59,6 +59,7 @@ def status(report: Report, seconds: float | None, cancelled: float | None) -> Ht
     parts = (
         steps,
         _waiting(report, seconds),
+        _earlier(report, seconds),
         _elapsed(seconds, cancelled),
         _verdict(report),
         diagnosis.counted(report),
@@ -124,6 +125,15 @@ def _waiting(report: Report, seconds: float | None) -> Html:
     """Returns what a run waits for: "waiting: 1 before this one"."""
     notes = [stage.note for stage in report.stages if stage.status == "running" and stage.note]
     return tag("span", escape(notes[-1])) if notes and seconds is not None else Html("")
+
+
+def _earlier(report: Report, seconds: float | None) -> Html:
+    """Returns the badge of an answer that was known: someone, maybe this reader, asked the same before."""
+    note = report.stages[0].note if report.stages and seconds is None else ""
+    if report.stages[:1] == () or report.stages[0].status != "done" or not note:
+        return Html("")
+    title = f"The answer, with its values and times, {note}. Run again makes a new one."
+    return tag("span", escape("known answer"), "pg-pill", title=title)
 
 
 def _elapsed(seconds: float | None, cancelled: float | None) -> Html:

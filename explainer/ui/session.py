@@ -55,6 +55,7 @@ class Session:
     draft: Draft
     lesson: str | None
     opened: Request  # what the example or link put into the fields, to tell edits from it
+    tab: str = field(default_factory=lambda: secrets.token_hex(8))  # tells this one from the browser's others
     message: str = ""  # about the link that opened the page
     undo: Draft | None = None
     undo_lesson: str | None = None
@@ -68,6 +69,7 @@ class Session:
     latest: Explanation | None = None  # on screen now
     outdated: bool = False  # the fields were drawn before `latest` was known
     job: Job | None = None
+    again: Request | None = None  # that was asked to run again
     line: DeltaGenerator | None = None  # where the status line stands
     longest: dict[str, int] = field(default_factory=dict)  # rows that each list has had at most
     advanced: set[int] = field(default_factory=set)  # uids of levels whose names and sizes are shown
@@ -169,17 +171,27 @@ def _keep(words: str) -> None:
 
 
 def remember(explanation: Explanation) -> None:
-    """Keeps a finished explanation, forgetting the oldest."""
+    """Keeps a finished explanation, forgetting the oldest, and those that were never run."""
     reports = current().reports
+    for request in [each for each, known in reports.items() if _refused(known)]:
+        del reports[request]
     reports.pop(explanation.request, None)
     reports[explanation.request] = explanation
     while len(reports) > _KEPT:
         del reports[next(iter(reports))]
 
 
-def forget(request: Request) -> None:
-    """Drops what is known of a request, so that it runs again."""
-    current().reports.pop(request, None)
+def _refused(explanation: Explanation) -> bool:
+    """Tells a request that the queue did not take."""
+    failure = explanation.report.failure
+    return failure is not None and failure.limit in ("queue", "replaced")
+
+
+def again(request: Request) -> None:
+    """Drops what is known of a request, so that it runs again, and nobody's earlier answer will do."""
+    state = current()
+    state.reports.pop(request, None)
+    state.again = request
 
 
 def bring_back(word: str) -> None:

@@ -29,6 +29,8 @@ _STOPPED = {
     "threads": "It started too many threads and was stopped",
     "answer": "The explanation grew too large",
     "source": "The request is too long",
+    "queue": "Too many ask at this moment",
+    "replaced": "A newer request of yours took its turn",
 }
 
 

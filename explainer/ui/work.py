@@ -14,7 +14,7 @@ import streamlit as st
 from explainer import lessons, sandbox
 from explainer.report import Report
 from explainer.spec import Request
-from explainer.ui import calls, diagnosis, inputs, job, levels, limits, marks, picture, session
+from explainer.ui import calls, diagnosis, inputs, job, levels, limits, marks, picture, session, visitor
 from explainer.ui.explanation import Explanation
 
 
@@ -72,8 +72,7 @@ def explanation() -> Explanation:
     shown = state.reports.get(request)
     if shown is None:
         if state.job is None or state.job.request != request:
-            _leave_job()
-            state.job = job.start(request)
+            state.job = _begin(request)
         shown = state.job.first()
     if shown.finished:
         _finish(shown)
@@ -160,6 +159,18 @@ def _finish(shown: Explanation) -> None:
     _leave_job()
 
 
+def _begin(request: Request) -> job.Job:
+    """Starts the run of a request; if the one before it still waits, it takes over its place in the queue."""
+    state = session.current()
+    before, started = state.job, job.start(request, visitor.current(), fresh=state.again == request)
+    state.again = None
+    if before is not None:
+        if before.waits:
+            started.step()
+        before.close()
+    return started
+
+
 def _leave_job() -> None:
     """Ends the run in progress, if any; its child ends with it."""
     state = session.current()
@@ -175,4 +186,4 @@ def _cancel() -> None:
 
 
 def _again(request: Request) -> None:
-    session.forget(request)
+    session.again(request)

@@ -195,7 +195,7 @@ def test_requests_past_the_places_wait_in_order_with_heartbeats(tmp_path):
     assert next(third).stages[0].note == "waiting: 2 before this one"
     assert next(third).stages[0].status == "running"
     first.close()
-    assert next(third).stages[0].note == "waiting: 1 before this one"
+    assert next(third).stages[0].note.startswith("waiting: 1 before this one")
     assert list(second)[-1].failure is None
     assert list(third)[-1].failure is None
     pool.close()

@@ -33,7 +33,7 @@ def test_every_ending_has_a_whole_sentence(kind):
     assert "{" not in failure.explanation
 
 
-@pytest.mark.parametrize("kind", [kind for kind, text in TEXTS.items() if text.limit])
+@pytest.mark.parametrize("kind", [kind for kind, text in TEXTS.items() if text.field])
 def test_every_limit_names_its_value_and_its_variable(kind):
     failure = failure_of(final(PARTIAL, Ending(kind), LIMITS))
     field = TEXTS[kind].field

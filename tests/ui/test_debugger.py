@@ -54,7 +54,7 @@ class Sandbox:
         self.requests: list[Request] = []
         self.told: dict[str, object] = {}
 
-    def stream(self, request: Request) -> Generator[Report]:
+    def stream(self, request: Request, **_: object) -> Generator[Report]:
         self.requests.append(request)
         report = explainer.explain(request, until="batch")
         told = self.told if report.failure is not None or "findings" in self.told else {}

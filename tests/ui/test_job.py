@@ -29,7 +29,7 @@ class Stream:
         self.reports = reports
         self.closed = False
 
-    def __call__(self, request: Request) -> Generator[Report]:
+    def __call__(self, request: Request, **_: object) -> Generator[Report]:
         try:
             yield from self.reports
         except GeneratorExit:

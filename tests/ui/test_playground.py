@@ -29,7 +29,7 @@ class Sandbox:
         self.printed = ""
         self.until: Stage = "check"
 
-    def stream(self, request: Request) -> Generator[Report]:
+    def stream(self, request: Request, **_: object) -> Generator[Report]:
         self.requests.append(request)
         report = replace(explainer.explain(request, until=self.until), printed=self.printed)
         yield replace(report, outputs=(), check=None, failure=None, stages=report.stages[:2])
