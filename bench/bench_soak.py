@@ -10,7 +10,8 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import psutil
@@ -33,6 +34,8 @@ class Kind:
 
     request: Request
     error: str = ""
+    answer: Callable[[Report], object] = lambda report: report.equations[-1].outputs[0].batched_shape
+    expected: object = (3,)
     until: Stage = "batch"
     deadline_s: float = 10.0
 
@@ -65,12 +68,14 @@ def ask(pool: Pool, kind: Kind) -> bool:
     report: Report = list(stream_from(pool, kind.request, kind.until, limits))[-1]
     if kind.error:
         return report.failure is not None and report.failure.error_type == kind.error
-    return report.failure is None and [e.outputs[0].batched_shape for e in report.equations[-1:]] == [(3,)]
+    return report.failure is None and kind.answer(report) == kind.expected
 
 
-def soak(pool: Pool, count: int) -> int:
-    """Sends that many requests, one after the other; returns how many did not end as they must."""
-    return sum(not ask(pool, kind) for kind in itertools.islice(itertools.cycle(ROUND), count))
+def soak(pool: Pool, kinds: Sequence[Kind], count: int) -> int:
+    """Sends that many requests, two at a time; returns how many did not end as they must."""
+    sent = itertools.islice(itertools.cycle(kinds), count)
+    with ThreadPoolExecutor(2) as readers:
+        return sum(not right for right in readers.map(lambda kind: ask(pool, kind), sent))
 
 
 def held(pool: Pool) -> Held:
@@ -90,10 +95,10 @@ def held(pool: Pool) -> Held:
 
 def rows(pool: Pool) -> Iterator[tuple[object, ...]]:
     parts = 8
-    wrong = soak(pool, SETTLING)
+    wrong = soak(pool, ROUND, SETTLING)
     for part in range(parts + 1):
         began, count = time.perf_counter(), measure.repeats(REQUESTS // parts)
-        wrong += soak(pool, count) if part else 0
+        wrong += soak(pool, ROUND, count) if part else 0
         each = (time.perf_counter() - began) / count if part else 0.0
         now = held(pool)
         memory = f"{now.app_mb:.1f}", f"{now.zygote_mb:.1f}"
@@ -102,7 +107,7 @@ def rows(pool: Pool) -> Iterator[tuple[object, ...]]:
 
 def main() -> None:
     """Prints the table."""
-    pool = Pool(Settings(jobs=1, spares=1))
+    pool = Pool(Settings(jobs=2, spares=2))
     level = pool.measured(30).level
     columns = ("requests", "wrong", "app MiB", "zygote MiB", "descriptors", "processes", "ms a request")
     try:

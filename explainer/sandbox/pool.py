@@ -86,10 +86,11 @@ class Pool:
                 raise Unavailable(self._broken or "the sandbox was shut down")
             if not self._measured:
                 return None
-            for child in self._spares:
-                if child.limits == limits:
-                    self._spares.remove(child)
+            for child in [each for each in self._spares if each.limits == limits]:
+                self._spares.remove(child)
+                if not wire.hung_up(child.connection):
                     return child
+                self.release(child)  # it died idle, and the zygote has not said so yet
             return self._spawn(limits)
 
     def start(self, child: Child) -> None:

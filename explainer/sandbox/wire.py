@@ -12,6 +12,7 @@ wrong type, badly nested or not UTF-8 raises `BadFrame`, never anything else.
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
 from collections.abc import Iterator
@@ -263,6 +264,13 @@ def encode(message: msgspec.Struct) -> bytes:
 def send(connection: socket.socket, message: msgspec.Struct) -> None:
     """Sends one frame."""
     connection.sendall(pack(message))
+
+
+def hung_up(connection: socket.socket) -> bool:
+    """Returns whether the other end is closed, though there may be bytes of it to read."""
+    poll = select.poll()
+    poll.register(connection, 0)
+    return bool(poll.poll(0))
 
 
 def clean_request(request: Request) -> Request:

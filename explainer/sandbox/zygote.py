@@ -222,9 +222,7 @@ def _die_with_app(control: socket.socket, config: wire.Config) -> None:
     """Sees to it that this process ends with the app while it imports, when it hears nobody."""
     if "bwrap" not in config.walls:  # bubblewrap has done so
         policy.die_with_parent(os.getppid())
-    poll = select.poll()
-    poll.register(control, 0)
-    if poll.poll(0):  # hung up: the app ended before the line above
+    if wire.hung_up(control):  # the app ended before the line above
         os._exit(1)
 
 

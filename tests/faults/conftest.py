@@ -18,10 +18,14 @@ from explainer.sandbox.client import stream_from
 from explainer.sandbox.pool import Child, Pool
 from explainer.sandbox.settings import Limits, Settings, Wall
 from explainer.spec import Argument, Request, Stage, Vmap
+from tests.offered import missing
 from tests.sandbox.conftest import TARGET, wait_for
 
 SEALED: tuple[Wall, ...] = ("bwrap", "landlock", "seccomp")
 CONTAINED: tuple[Wall, ...] = ("landlock", "seccomp")
+LEVEL = next(level for level in ("sealed", "contained", "bare") if not missing(level))  # this machine's best
+WALLS: tuple[Wall, ...] = {"sealed": SEALED, "contained": CONTAINED, "bare": ()}[LEVEL]
+MAKERS = ("bwrap", "zygote") if LEVEL == "sealed" else ("zygote",)  # the first of a pool's pids
 HONEST = Request(
     "def f(x, y):\n    return jnp.sum(x * y)\n",
     "f",

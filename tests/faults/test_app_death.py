@@ -13,7 +13,7 @@ import pytest
 
 from explainer.spec import STAGES
 from tests.browser import ROOT
-from tests.faults.conftest import GONE_S, SEALED, Family
+from tests.faults.conftest import GONE_S, WALLS, Family
 from tests.sandbox.conftest import wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds processes by what /proc says")
@@ -30,7 +30,7 @@ def app(family: Family, walls: tuple[str, ...]) -> Iterator[subprocess.Popen[str
             process.kill()
 
 
-@pytest.mark.parametrize("walls", [SEALED, ()], ids=["sealed", "bare"])
+@pytest.mark.parametrize("walls", [WALLS, ()], ids=["walled", "bare"])
 def test_workers_stopped_in_every_stage_die_with_the_app(family, walls):
     with app(family, walls) as process:
         assert process.stdout is not None
@@ -44,7 +44,7 @@ def test_workers_stopped_in_every_stage_die_with_the_app(family, walls):
 
 
 @pytest.mark.parametrize("after", [0.0, 0.4])
-@pytest.mark.parametrize("walls", [SEALED, ()], ids=["sealed", "bare"])
+@pytest.mark.parametrize("walls", [WALLS, ()], ids=["walled", "bare"])
 def test_a_zygote_that_is_still_being_made_dies_with_the_app(family, walls, after):
     with app(family, walls) as process:
         assert wait_for(family.living)

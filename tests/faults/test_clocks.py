@@ -12,14 +12,14 @@ from explainer.sandbox.client import stream_from
 from explainer.sandbox.settings import Limits
 from explainer.spec import Request
 from tests.faults import jumping_clock
-from tests.faults.conftest import HONEST, SEALED, asked, is_right, real
+from tests.faults.conftest import HONEST, WALLS, asked, is_right, real
 from tests.sandbox.conftest import failure_of, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the warm-up that jumps is for forks")
 
 
 def test_a_time_of_day_that_jumps_changes_neither_answers_nor_deadlines(make_pool, monkeypatch):
-    pool = make_pool(**real(walls=SEALED, warmup="tests.faults.jumping_clock"))
+    pool = make_pool(**real(walls=WALLS, warmup="tests.faults.jumping_clock"))
     monkeypatch.setattr(time, "time", jumping_clock.jumping)
     shown = asked(pool, Request("import time\nprint(*[time.time() for _ in range(3)])")).printed
     times = [float(word) for word in shown.split()]
@@ -37,7 +37,7 @@ def test_a_time_of_day_that_jumps_changes_neither_answers_nor_deadlines(make_poo
 
 
 def test_an_answer_that_came_while_the_app_was_stopped_is_taken(make_pool):
-    pool = make_pool(walls=SEALED)
+    pool = make_pool(walls=WALLS)
     running = stream_from(pool, Request("text = 'answered'"), "time", Limits(deadline_s=1))
     report: Report = next(running)
     while not report.notes:  # the stand-in has begun
@@ -47,7 +47,7 @@ def test_an_answer_that_came_while_the_app_was_stopped_is_taken(make_pool):
 
 
 def test_a_worker_that_nobody_listens_to_is_ended_all_the_same(make_pool):
-    pool = make_pool(walls=SEALED, spares=0)
+    pool = make_pool(walls=WALLS, spares=0)
     running = stream_from(pool, Request("while True: pass"), "time", Limits(deadline_s=1))
     while not next(running).notes:
         pass

@@ -13,7 +13,7 @@ from explainer.report import Report, from_msgpack, to_json, to_msgpack
 from explainer.sandbox.pool import Pool
 from explainer.sandbox.settings import Settings
 from explainer.spec import Request
-from tests.faults.conftest import HONEST, SEALED, asked, is_right, real
+from tests.faults.conftest import HONEST, LEVEL, WALLS, asked, is_right, real
 from tests.faults.hostile import CODES, anything, spoiled, texts
 from tests.sandbox.conftest import TARGET
 
@@ -26,7 +26,7 @@ fuzzed = settings(
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Pool]:
-    pool = Pool(Settings(jobs=2, spares=2, strategy="fork", **real(walls=SEALED)))
+    pool = Pool(Settings(jobs=2, spares=2, strategy="fork", **real(walls=WALLS)))
     yield pool
     assert is_right(asked(pool, HONEST))
     pool.close()
@@ -34,7 +34,7 @@ def pool() -> Iterator[Pool]:
 
 @pytest.fixture(scope="module")
 def cheap_pool() -> Iterator[Pool]:
-    pool = Pool(Settings(jobs=2, spares=2, strategy="fork", target=TARGET, warmup="", walls=SEALED))
+    pool = Pool(Settings(jobs=2, spares=2, strategy="fork", target=TARGET, warmup="", walls=WALLS))
     yield pool
     assert asked(pool, Request("text = 'answered'")).printed == "answered"
     pool.close()
@@ -68,4 +68,4 @@ def test_a_lesson_with_one_wrong_word_ends_in_a_whole_report(pool, request):
 def test_any_text_at_all_ends_in_a_whole_report(cheap_pool, code, function, wanted):
     report = asked(cheap_pool, Request(code, function, wanted=wanted), deadline_s=10)
     assert _is_whole(report)
-    assert report.isolation.level == "sealed"
+    assert report.isolation.level == LEVEL

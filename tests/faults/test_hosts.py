@@ -15,9 +15,9 @@ from collections.abc import Callable
 
 import pytest
 
-from explainer.sandbox import files
 from tests.browser import ROOT
 from tests.faults.conftest import CONTAINED, HONEST, SEALED, asked, is_right, real
+from tests.offered import missing, needs
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="these hosts are made with Linux's namespaces"
@@ -51,16 +51,7 @@ def served(
     return json.loads(result.stdout)
 
 
-@pytest.fixture
-def namespaces() -> None:
-    """Skips where this machine lets nobody make namespaces: the host cannot be built then."""
-    try:
-        files.bubblewrap(())
-    except files.Unusable as error:
-        pytest.skip(str(error))
-
-
-@pytest.mark.usefixtures("namespaces")
+@needs("sealed")
 def test_a_read_only_system_without_shared_memory_serves():
     found = served("real", *READ_ONLY, *DEVICES)
     assert (found["right"], found["failure"]) == (True, None)
@@ -68,7 +59,7 @@ def test_a_read_only_system_without_shared_memory_serves():
     assert found["level"] == "sealed" or "No namespaces: bubblewrap" in str(found["reasons"])
 
 
-@pytest.mark.usefixtures("namespaces")
+@needs("sealed")
 def test_a_disk_that_fills_up_under_the_app_serves():
     found = served("real full", *READ_ONLY, "--dev", "/dev", *SMALL_TMP)
     assert (found["right"], found["failure"]) == (True, None)
@@ -85,12 +76,14 @@ def test_a_folder_for_temporary_files_that_is_missing_is_no_obstacle(tmp_path):
     assert (found["right"], found["failure"]) == (True, None)
 
 
+@needs("contained")
 def test_without_bubblewrap_on_the_path_workers_are_contained(tmp_path):
     found = served("standin", PATH=str(tmp_path))
     assert (found["right"], found["level"]) == (True, "contained")
     assert "apt-get install bubblewrap" in str(found["reasons"])
 
 
+@needs("contained")
 def test_a_bubblewrap_that_fails_leaves_contained_and_its_own_words(tmp_path):
     fake = tmp_path / "bwrap"
     fake.write_text("#!/bin/sh\necho 'Creating new namespace failed' >&2\nexit 1\n")
@@ -112,13 +105,16 @@ def test_a_bubblewrap_that_fails_leaves_contained_and_its_own_words(tmp_path):
     ids=["old kernel", "old kernel, no bwrap", "no bwrap", "no landlock", "none"],
 )
 def test_every_level_gives_the_right_answer(make_pool, settings, level):
+    if why := missing(level):
+        pytest.skip(why)
     pool = make_pool(**real(warmup="", **settings))
     report = asked(pool, HONEST)
     assert is_right(report)
     assert report.isolation.level == level
 
 
-def test_clocks_that_count_from_elsewhere_change_nothing(namespaces):
+@needs("sealed")
+def test_clocks_that_count_from_elsewhere_change_nothing():
     far = ("--monotonic", "100000000", "--boottime", "100000000")
     wrapper = ("unshare", "--user", "--map-root-user", "--time", "--fork", *far)
     if shutil.which("unshare") is None or subprocess.run([*wrapper, "true"], check=False).returncode:

@@ -15,7 +15,7 @@ from explainer.sandbox.client import stream_from
 from explainer.sandbox.settings import Limits
 from explainer.sandbox.verdict import DOING, running_stage
 from explainer.spec import STAGES, Request, Stage
-from tests.faults.conftest import HONEST, SEALED, Watched, asked, is_right, real
+from tests.faults.conftest import HONEST, LEVEL, MAKERS, WALLS, Watched, asked, is_right, real
 from tests.faults.stages import DOUBLED, SLOW, until
 from tests.sandbox.conftest import failure_of, wait_for, wait_for_death
 
@@ -40,11 +40,11 @@ def _is_in(report: Report, stage: Stage) -> bool:
 
 @pytest.fixture
 def pool(make_pool) -> Watched:
-    return make_pool(**real(walls=SEALED, jobs=len(STAGES)))
+    return make_pool(**real(walls=WALLS, jobs=len(STAGES)))
 
 
 def test_a_worker_killed_in_any_stage_is_a_failure_that_names_the_stage(pool):
-    assert pool.measured(30).level == "sealed"
+    assert pool.measured(30).level == LEVEL
     for stage in STAGES:
         report = followed(pool, stage, lambda pid: os.kill(pid, signal.SIGKILL))
         assert (failure_of(report).stage, failure_of(report).error_type) == (stage, "WorkerCrashed")
@@ -54,9 +54,9 @@ def test_a_worker_killed_in_any_stage_is_a_failure_that_names_the_stage(pool):
     assert is_right(asked(pool, HONEST))
 
 
-@pytest.mark.parametrize("which", ["bwrap", "zygote"])
+@pytest.mark.parametrize("which", MAKERS)
 def test_the_makers_death_with_a_worker_in_every_stage_is_answered_by_one_retry(pool, which):
-    assert pool.measured(30).level == "sealed"
+    assert pool.measured(30).level == LEVEL
     answers: dict[Stage, Report] = {}
     stopped: list[int] = []
 
@@ -71,20 +71,20 @@ def test_the_makers_death_with_a_worker_in_every_stage_is_answered_by_one_retry(
     for thread in threads:
         thread.start()
     assert wait_for(lambda: len(stopped) == len(STAGES))
-    bwrap, zygote, *workers = pool.pids()
-    assert set(stopped) <= set(workers)
-    os.kill({"bwrap": bwrap, "zygote": zygote}[which], signal.SIGKILL)
-    assert all(wait_for_death(pid) for pid in (bwrap, zygote, *workers))
+    pids = pool.pids()
+    assert set(stopped) <= set(pids[len(MAKERS) :])
+    os.kill(pids[MAKERS.index(which)], signal.SIGKILL)
+    assert all(wait_for_death(pid) for pid in pids)
     for thread in threads:
         thread.join()
     assert {stage: answers[stage].failure for stage in STAGES} == dict.fromkeys(STAGES)
     assert [answers[stage].outputs[0].preview for stage in STAGES] == [DOUBLED] * len(STAGES)
-    assert {answers[stage].isolation.level for stage in STAGES} == {"sealed"}
+    assert {answers[stage].isolation.level for stage in STAGES} == {LEVEL}
     assert is_right(asked(pool, HONEST))
 
 
 def test_a_request_that_waits_for_its_turn_survives_the_zygotes_death(make_pool):
-    pool = make_pool(walls=SEALED, jobs=1)
+    pool = make_pool(walls=WALLS, jobs=1)
     answers: list[Report] = []
     ask = [threading.Thread(target=lambda: answers.append(asked(pool, _sleeping(0.7)))) for _ in range(2)]
     for thread in ask:
@@ -97,24 +97,24 @@ def test_a_request_that_waits_for_its_turn_survives_the_zygotes_death(make_pool)
 
 
 def test_a_spare_that_is_killed_idle_costs_no_request(make_pool):
-    pool = make_pool(walls=SEALED, spares=2)
-    assert wait_for(lambda: len(pool.pids()) == 4)
+    pool = make_pool(walls=WALLS, spares=2)
+    assert wait_for(lambda: len(pool.pids()) == len(MAKERS) + 2)
     asked(pool, _sleeping(0), deadline_s=10)
-    assert wait_for(lambda: len(pool.pids()) == 4)
-    for pid in pool.pids()[2:]:
+    assert wait_for(lambda: len(pool.pids()) == len(MAKERS) + 2)
+    for pid in pool.pids()[len(MAKERS) :]:
         os.kill(pid, signal.SIGKILL)
     assert [asked(pool, _sleeping(0), deadline_s=10).failure for _ in range(3)] == [None] * 3
 
 
-@pytest.mark.parametrize("which", ["bwrap", "zygote", "canary"])
+@pytest.mark.parametrize("which", [*MAKERS, "canary"])
 def test_what_is_killed_before_the_canary_has_answered_is_made_again_and_measured(make_pool, which):
-    pool = make_pool(walls=SEALED, spares=0, strategy="exec")  # a fresh interpreter: slow enough to be met
-    place = {"bwrap": 0, "zygote": 1, "canary": 2}[which]
+    pool = make_pool(walls=WALLS, spares=0, strategy="exec")  # a fresh interpreter: slow enough to be met
+    place = [*MAKERS, "canary"].index(which)
     assert wait_for(lambda: len(pool.pids()) > place)
     os.kill(pool.pids()[place], signal.SIGKILL)
     report = asked(pool, _sleeping(0))
     assert report.failure is None
-    assert report.isolation.level == pool.measured(30).level == "sealed"
+    assert report.isolation.level == pool.measured(30).level == LEVEL
 
 
 def _sleeping(seconds: float) -> Request:

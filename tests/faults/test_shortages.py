@@ -15,7 +15,8 @@ import pytest
 from explainer.report import Report
 from explainer.sandbox import files
 from explainer.spec import Request
-from tests.faults.conftest import SEALED, Watched, asked
+from tests.faults.conftest import LEVEL, WALLS, Watched, asked
+from tests.offered import needs
 from tests.sandbox.conftest import failure_of, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors by what /proc says")
@@ -54,7 +55,7 @@ def ask(pool: Watched) -> Report:
 
 @pytest.mark.parametrize("left", [0, 1, 2, 3])
 def test_without_descriptors_a_request_fails_in_words_and_the_next_is_answered(make_pool, left):
-    pool = make_pool(walls=SEALED)
+    pool = make_pool(walls=WALLS)
     assert ask(pool).printed == "answered"
     with descriptors_left(left):
         failure = failure_of(ask(pool))
@@ -65,7 +66,7 @@ def test_without_descriptors_a_request_fails_in_words_and_the_next_is_answered(m
 
 @pytest.mark.parametrize("left", [0, 1, 2, 4, 6, 10])
 def test_a_zygote_that_dies_while_no_descriptor_is_left_is_made_again_behind_all_walls(make_pool, left):
-    pool = make_pool(walls=SEALED)
+    pool = make_pool(walls=WALLS)
     assert ask(pool).printed == "answered"
     bubblewrap = pool.pids()[0]
     with descriptors_left(left):
@@ -74,7 +75,7 @@ def test_a_zygote_that_dies_while_no_descriptor_is_left_is_made_again_behind_all
         report = ask(pool)  # the dead zygote's own descriptors are free now
         assert report.printed == "answered" or failure_of(report).error_type == "WorkerUnavailable"
     assert wait_for(lambda: ask(pool).printed == "answered")
-    assert pool.isolation.level == "sealed"
+    assert pool.isolation.level == LEVEL
 
 
 def _is_reaped(pid: int) -> bool:
@@ -114,6 +115,7 @@ def test_without_processes_at_the_start_the_reason_is_told_and_the_pool_heals(ma
     assert wait_for(lambda: ask(pool).printed == "answered")
 
 
+@needs("sealed")
 def test_a_shortage_is_not_taken_for_a_system_without_bubblewrap():
     with descriptors_left(0), pytest.raises(OSError, match="Too many open files"):
         files.bubblewrap(())
