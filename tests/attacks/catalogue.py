@@ -37,3 +37,6 @@ ATTACKS: dict[str, Attack] = {
 }
 FEW: tuple[str, ...] = tuple(f"{category}-{attacks[0].name}" for category, attacks in CATEGORIES.items())
 """One of each category, for a second way of making workers."""
+
+OF_THE_KERNEL = {"files", "information", "network", "processes", "privilege", "callbacks", "persistence"}
+"""Categories that walls hold; the others are held by the process and the pool, which are the same at each level."""

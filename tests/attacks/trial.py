@@ -106,7 +106,7 @@ def require_presentable(shown: Report) -> None:
 def require_honest_answer(pool: Pool, within: float) -> None:
     """Fails unless an honest request is answered, rightly and soon."""
     began = time.monotonic()
-    answer = _answer(pool, HONEST, Limits())
+    answer = _answer(pool, HONEST, Limits(deadline_s=30))
     seconds = time.monotonic() - began
     assert answer.failure is None, answer.failure
     assert answer.outputs[0].preview == [0.0, 1.0, 2.0]
