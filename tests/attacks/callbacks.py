@@ -98,7 +98,9 @@ from jax import dlpack
 class Forged:
     def __dlpack_device__(self): return (1, 0)
     def __dlpack__(self, **named):
-        managed = (ctypes.c_uint64 * 16)(8, 1, 0x1000000000, 1, 0x2000000000, 0)
+        self.size = ctypes.c_int64(1 << 20)
+        shape = ctypes.addressof(self.size)
+        managed = (ctypes.c_uint64 * 16)(0x1000000000, 1, 1 | 0x12002 << 32, shape, 0, 0)
         new = ctypes.pythonapi.PyCapsule_New
         new.restype, new.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
         self.kept = managed

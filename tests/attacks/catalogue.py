@@ -35,8 +35,8 @@ CATEGORIES: dict[str, tuple[Attack, ...]] = {
 ATTACKS: dict[str, Attack] = {
     f"{category}-{attack.name}": attack for category, attacks in CATEGORIES.items() for attack in attacks
 }
-KERNELS = ("files", "information", "network", "processes", "privilege", "callbacks")
-"""Categories that only the kernel's walls hold; the others a process of its own and its limits hold."""
+OF_THE_KERNEL = {"files", "information", "network", "processes", "privilege", "callbacks", "persistence"}
+"""Categories that walls hold; the others are held by the process and the pool, which are the same at each level."""
 
 FEW: tuple[str, ...] = tuple(f"{category}-{attacks[0].name}" for category, attacks in CATEGORIES.items())
 """One of each category, for a second way of making workers."""
@@ -50,4 +50,4 @@ def chosen(level: str, name: str) -> bool:
     """
     if level == "sealed" or name in FEW:
         return True
-    return level == "contained" and name.partition("-")[0] in KERNELS
+    return level == "contained" and name.partition("-")[0] in OF_THE_KERNEL

@@ -21,7 +21,7 @@ COMPILING = (
     Attack(
         "doubles_an_expression",
         "def f(x):\n    for _ in range(60): x = jnp.concatenate([x, x])\n    return x\nprint(jax.eval_shape(f, jax.ShapeDtypeStruct((1,), 'float32')))\nprint(jax.jit(f)(jnp.ones(1)))",
-        bare="OverflowError or answer or ValueError or TypeError or memory or JaxRuntimeError or WorkerCrashed",
+        bare="deadline or memory or OverflowError or answer or ValueError or TypeError or JaxRuntimeError or WorkerCrashed",
     ),
     Attack(
         "nests_calls_of_vmap",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.attacks.attack import Attack
 
-PARSED = "MemoryError or SyntaxError or RecursionError or WorkerCrashed or answer"
+PARSED = "memory or IndentationError or SyntaxError or RecursionError or WorkerCrashed or answer"
 BREAKS_ITSELF = "It fools or breaks itself only; whatever its worker then says must be shown."
 
 
@@ -49,7 +49,7 @@ CRASHING = (
     Attack(
         "overflows_the_stack_of_jax",
         "x = ()\nfor _ in range(10 ** 6): x = (x,)\nprint(len(jax.tree.leaves(x)))",
-        bare="WorkerCrashed or RecursionError or answer",
+        bare="WorkerCrashed or RecursionError or SystemError or answer",
     ),
     Attack(
         "overflows_the_stack_as_it_is_compared",

@@ -31,7 +31,10 @@ TIME = (
         "import threading\nlock = threading.Lock()\nlock.acquire()\nlock.acquire()",
     ),
     _endless("waits_for_a_pipe", "ends = os.pipe()\nos.read(ends[0], 1)"),
-    _endless("loops_in_xla", "print(lax.while_loop(lambda x: x < 1, lambda x: x * 1, jnp.float32(0)))"),
+    _endless(
+        "loops_in_xla",
+        "print(lax.while_loop(lambda s: s[0] < 1, lambda s: (s[0] * 1, s[1] + 1), (jnp.float32(0), 0.0)))",
+    ),
     _endless(
         "counts_to_two_to_the_sixty_in_xla",
         "print(jax.jit(lambda x: lax.fori_loop(0, 2 ** 31 - 1, lambda i, x: x + lax.fori_loop(0, 2 ** 31 - 1, lambda j, y: jnp.sin(y), x), x))(1.0))",

@@ -36,7 +36,7 @@ def _forged(name: str, code: str, bare: str = "answer", why: str = FOOLS_ITSELF)
 
 
 FORGING = (
-    _forged("announces_four_gigabytes", "raw(b'\\xff\\xff\\xff\\xff' + b'x' * 1000)", "answer or limit"),
+    _forged("announces_four_gigabytes", "raw(b'\\xff\\xff\\xff\\xff' + b'x' * 1000)", "answer_size"),
     _forged("sends_what_is_no_message", "send(b'\\xc1' * 100)", "BadAnswer"),
     _forged("sends_nothing_in_a_frame", "send(b'')", "BadAnswer"),
     _forged("sends_a_message_of_another_protocol", "send(b'HTTP/1.1 200 OK\\r\\n\\r\\n')", "BadAnswer"),
@@ -119,7 +119,7 @@ FORGING = (
     _forged(
         "sends_a_hundred_thousand_equations",
         "answer(levels=[level()], equations=[equation(n) for n in range(100_000)], stages=stages)",
-        "answer or answer_size or answer",
+        "answer or answer_size or deadline",
     ),
     _forged(
         "sends_a_thousand_levels",

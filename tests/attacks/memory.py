@@ -14,13 +14,13 @@ MEMORY = (
         "kept = bytearray(1 << 30)\nfor n in range(0, 1 << 30, 4096): kept[n] = 1\nkept += bytearray(1 << 30)\nfor n in range(0, 1 << 31, 4096): kept[n] = 1",
         bare=ENOUGH,
     ),
-    Attack("asks_for_a_terabyte", "kept = bytearray(1 << 40)", bare="MemoryError"),
+    Attack("asks_for_a_terabyte", "kept = bytearray(1 << 40)", bare="memory"),
     Attack("doubles_a_text", "text = 'x'\nwhile True: text += text", bare=ENOUGH),
     Attack("grows_a_number", "n = 3\nwhile True: n = n << 10 ** 8", bare=ENOUGH + " or deadline"),
     Attack(
         "fills_memory_that_is_shared",
-        "import mmap\nkept = []\nwhile True:\n    part = mmap.mmap(-1, 1 << 28)\n    for n in range(0, 1 << 28, 4096): part[n] = 1\n    kept.append(part)",
-        bare="memory or OSError",
+        "import mmap\nkept = []\nwhile True:\n    part = mmap.mmap(-1, 1 << 28)\n    np.frombuffer(part, np.uint8)[:] = 1\n    kept.append(part)",
+        bare="memory",
     ),
     Attack(
         "makes_an_array_of_jax_that_is_too_large",
@@ -34,7 +34,7 @@ MEMORY = (
     ),
     Attack(
         "has_vmap_make_a_large_result",
-        "x = jnp.ones(40000)\nprint(jax.vmap(lambda a: jax.vmap(lambda b: a * b)(x))(x).shape)",
+        "x = jnp.ones(40000)\nprint(jax.vmap(lambda a: jax.vmap(lambda b: a * b)(x))(x).block_until_ready())",
         bare="memory or JaxRuntimeError",
     ),
     Attack(

@@ -66,8 +66,6 @@ if 'CapEff:\\t0000000000000000' not in text: broke(text)
     Attack(
         "protects_itself_from_the_kernels_choice",
         "attempt(lambda: open('/proc/self/oom_score_adj', 'w').write('0'))",
-        bare="answer or through",
-        why="Writing there is refused by RLIMIT_FSIZE on some kernels.",
     ),
     Attack(
         "loads_a_program_into_the_kernel",

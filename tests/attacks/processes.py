@@ -209,8 +209,6 @@ if call('process_vm_writev', VICTIM, ctypes.byref(mine), 1, ctypes.byref(theirs)
     Attack(
         "writes_to_a_bystanders_memory_as_a_file",
         "def write():\n    fd = os.open(f'/proc/{VICTIM}/mem', os.O_RDWR)\n    return os.pwrite(fd, b'poison', BUFFER)\nattempt(write)",
-        bare="answer",
-        why="RLIMIT_FSIZE alone refuses it: the process_vm_writev above is the same without a file.",
     ),
     Attack(
         "takes_a_bystanders_descriptor",
@@ -231,8 +229,6 @@ if fd >= 0:
     Attack(
         "has_the_kernel_prefer_a_bystander_to_die",
         "attempt(lambda: os.write(os.open(f'/proc/{VICTIM}/oom_score_adj', os.O_WRONLY), b'999'))",
-        bare="answer",
-        why="RLIMIT_FSIZE is no match for it on every kernel; Landlock and namespaces are.",
     ),
     Attack(
         "pages_a_bystander_out",

@@ -8,7 +8,7 @@ import pytest
 from tests.attacks import trial
 from tests.attacks.attack import Attack
 from tests.attacks.bait import Bait
-from tests.attacks.catalogue import ATTACKS, CATEGORIES, FEW
+from tests.attacks.catalogue import ATTACKS, CATEGORIES, FEW, OF_THE_KERNEL
 from tests.attacks.conftest import Walled
 
 GB = 1 << 30
@@ -20,6 +20,8 @@ OVERSHOOT_S = 2.0  # past its deadline, the start of a worker and two busy cores
 def test_nothing_gets_through(walled, bait, name):
     if walled.level == "bare":
         pytest.skip("what it can do there is another test's")
+    if walled.level == "contained-5.13" and name.partition("-")[0] not in OF_THE_KERNEL:
+        pytest.skip("the age of Landlock makes no difference to it")
     _require_contained(walled, ATTACKS[name], bait)
 
 

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
-import statistics
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -32,14 +31,13 @@ HONEST = Request(
     "def f(x, y):\n    return x @ y", "f", (Argument("x", "jnp.eye(3)"), Argument("y", "jnp.arange(3.)")),
     (Vmap("(0, None)"),),
 )  # fmt: skip
-_usual: dict[int, deque[float]] = {}  # seconds of the last honest answers, by pool
 SECONDS_TO_SHOW = 5  # a report of what the worker sent, however large
 PATIENCE_S = 10.0
 ELEMENTS = {
     "html", "head", "body", "meta", "title", "style", "script", "main", "header", "footer", "section",
     "h1", "h2", "h3", "p", "pre", "code", "span", "small", "b", "br", "div", "table", "thead", "tbody",
     "tr", "th", "td", "ul", "ol", "li", "details", "summary", "figure", "figcaption", "a", "dl", "dt", "dd",
-    "i", "em", "strong", "mark", "del", "ins",
+    "noscript", "i", "em", "strong", "mark", "del", "ins",
 }  # fmt: skip
 
 
@@ -57,7 +55,9 @@ class Outcome:
     def ending(self) -> str:
         """How the Report ends: "answer", the limit that was hit, or the type of the failure."""
         failure = self.report.failure
-        return "answer" if failure is None else failure.limit or failure.error_type
+        if failure is None:
+            return "answer"
+        return "answer_size" if failure.limit == "answer" else failure.limit or failure.error_type
 
 
 def attempt(pool: Pool, attack: Attack, bait: Bait) -> Outcome:
@@ -106,15 +106,12 @@ def require_presentable(shown: Report) -> None:
 def require_honest_answer(pool: Pool, within: float) -> None:
     """Fails unless an honest request is answered, rightly and soon."""
     began = time.monotonic()
-    answer = _answer(pool, HONEST, Limits())
+    answer = _answer(pool, HONEST, Limits(deadline_s=30))
     seconds = time.monotonic() - began
     assert answer.failure is None, answer.failure
     assert answer.outputs[0].preview == [0.0, 1.0, 2.0]
-    usual = _usual.setdefault(id(pool), deque(maxlen=8))
-    assert seconds < max(
-        within, 4 * statistics.median(usual or [0.0])
-    )  # on a busy machine, as busy as before
-    usual.append(seconds)
+    # every core has work of others to do, too, and a worker stands behind all of it
+    assert seconds < within * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def require_nothing_left(pool: Pool) -> None:
