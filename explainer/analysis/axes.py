@@ -8,6 +8,7 @@ Prefix trees are resolved by JAX's own `flatten_axes`. Leaves are named in the u
 
 from __future__ import annotations
 
+import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,8 +47,12 @@ def leaf_axes(program: Program, level: ParsedLevel) -> list[int | None]:
 def size(program: Program, k: int, avals: Avals) -> int | None:
     """Returns how many examples level k maps over; None where its axes do not say, or not the same."""
     level = program.levels[k]
+    return _size(level, avals, array_axes(program, level))
+
+
+def _size(level: ParsedLevel, avals: Avals, mapped: Sequence[int | None] | None) -> int | None:
     found = {level.axis_size} if isinstance(level.axis_size, int) else set()
-    for aval, axis in zip(avals, array_axes(program, level) or (), strict=False):
+    for aval, axis in zip(avals, mapped or (), strict=False):
         if isinstance(axis, int) and -aval.ndim <= axis < aval.ndim:
             found.add(aval.shape[axis])
     return found.pop() if len(found) == 1 else None
@@ -64,9 +69,10 @@ def fits(program: Program, level: ParsedLevel) -> bool:
 
 def array_axes(program: Program, level: ParsedLevel) -> tuple[int | None, ...] | None:
     """Returns the axis of each array leaf; None where the spec does not fit the arguments."""
-    if not fits(program, level):
+    try:
+        flat = leaf_axes(program, level)
+    except (ValueError, TypeError):  # as in `fits`
         return None
-    flat = leaf_axes(program, level)
     if any(axis is not None and type(axis) is not int for axis in flat):  # True, "a", 1.5
         return None
     return tuple(flat[position] for position in array_operands(program))
@@ -78,12 +84,23 @@ def never_mapped(program: Program) -> tuple[int, ...]:
     return tuple(p for p in array_operands(program) if all(level[p] is None for level in flat))
 
 
-def levels(program: Program, avals: Sequence[Avals]) -> tuple[Level, ...]:
-    """Describes the levels as far as shapes are known, without outputs yet."""
-    return tuple(_level(program, k, avals[k] if k < len(avals) else None) for k in range(len(program.levels)))
+Outputs = tuple[tuple[MappedLeaf, ...], AxesTemplate]
 
 
-def _level(program: Program, k: int, avals: Avals | None) -> Level:
+def levels(
+    program: Program, avals: Sequence[Avals], outputs: Mapping[int, Outputs] = types.MappingProxyType({})
+) -> tuple[Level, ...]:
+    """Describes the levels as far as shapes are known; `outputs` are those of the levels that returned."""
+    count = len(program.levels)
+    template = in_template(program) if count else AxesTemplate()
+    handed = [avals[k] if k < len(avals) else None for k in range(count)]
+    return tuple(_level(program, k, handed[k], template, outputs.get(k, _NO_OUTPUTS)) for k in range(count))
+
+
+_NO_OUTPUTS: Outputs = (), AxesTemplate()
+
+
+def _level(program: Program, k: int, avals: Avals | None, template: AxesTemplate, outputs: Outputs) -> Level:
     level = program.levels[k]
     found = array_axes(program, level)
     inputs: tuple[MappedLeaf, ...] = ()
@@ -98,9 +115,11 @@ def _level(program: Program, k: int, avals: Avals | None) -> Level:
         in_axes=level.text.in_axes,
         out_axes=level.text.out_axes,
         axis_name=None if level.axis_name is None else str(level.axis_name),
-        axis_size=None if avals is None else size(program, k, avals),
+        axis_size=None if avals is None else _size(level, avals, found),
         inputs=inputs,
-        in_template=in_template(program),
+        outputs=outputs[0],
+        in_template=template,
+        out_template=outputs[1],
     )
 
 

@@ -22,8 +22,8 @@ from explainer.report import Crossing, Equation, Jaxprs, JaxprText, Level
 
 def levels(program: Program, nest: Nest) -> tuple[Level, ...]:
     """Describes the levels, inputs and outputs, as far as the trace got."""
-    done = list(axes.levels(program, nest.avals))
-    for k in range(len(done)):
+    found: dict[int, axes.Outputs] = {}
+    for k in range(len(program.levels)):
         if k not in nest.outputs:
             continue
         flat, tree = jax.tree_util.tree_flatten_with_path(nest.outputs[k])
@@ -32,8 +32,8 @@ def levels(program: Program, nest: Nest) -> tuple[Level, ...]:
             axes.mapped_leaf(output_path(path), aval, axis)
             for (path, aval), axis in zip(flat, out_axes, strict=True)
         )
-        done[k] = replace(done[k], outputs=outputs, out_template=axes.out_template(program, tree))
-    return tuple(done)
+        found[k] = outputs, axes.out_template(program, tree)
+    return axes.levels(program, nest.avals, found)
 
 
 def output_path(path: Any) -> str:

@@ -114,12 +114,13 @@ class _Walk:
     def _equation(self, eqn: Any, key: Key, parent: Equation | None, trail: Trail, body: str) -> Equation:
         listing = self.listing
         seen = listing.seen.get(key, Seen())
-        outputs = enumerate(eqn.outvars)
+        name, places = self.printed.name, seen.places
+        outputs = [listing.described(self.of, var, places.get(n)) for n, var in enumerate(eqn.outvars)]
         return Equation(
             id=len(listing.found),
             primitive=eqn.primitive.name,
-            inputs=tuple(self.printed.name(atom) for atom in eqn.invars),
-            outputs=tuple(listing.described(self.of, var, seen.places.get(n)) for n, var in outputs),
+            inputs=tuple([name(atom) for atom in eqn.invars]),
+            outputs=tuple(outputs),
             depth=0 if parent is None else parent.depth + 1,
             body=body,
             parent=None if parent is None else parent.id,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
 from collections.abc import Iterator
 
 import jax
@@ -71,9 +72,12 @@ class _Nowhere(io.TextIOBase):
 @contextlib.contextmanager
 def recorded() -> Iterator[Recorder]:
     """Sends stdout and stderr of this process to a Recorder meanwhile."""
-    recorder = Recorder()
-    with contextlib.redirect_stdout(recorder), contextlib.redirect_stderr(recorder):
+    recorder, before = Recorder(), (sys.stdout, sys.stderr)
+    sys.stdout = sys.stderr = recorder
+    try:
         yield recorder
+    finally:
+        sys.stdout, sys.stderr = before
 
 
 @contextlib.contextmanager

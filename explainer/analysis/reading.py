@@ -52,8 +52,15 @@ def read(
                 unit = emitted.key[0][0]
                 _note(emitted, source, _Chain(marks(unit), devices(unit), levels), seen)
         elif body not in closed:  # JAX may emit a body twice (while's condition): once tells all
-            _emit(seen.setdefault(emitted.key, Seen()), emitted, source)
+            _emit(_entry(seen, emitted.key), emitted, source)
     return seen
+
+
+def _entry(seen: dict[Key, Seen], key: Key) -> Seen:
+    entry = seen.get(key)
+    if entry is None:
+        entry = seen[key] = Seen()
+    return entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +104,11 @@ def _note(emitted: internals.Emitted, source: Instrumented, chain: _Chain, seen:
     by_value = zip(*(by_level.get(level, unmapped) for level in range(chain.levels)), strict=True)
     relative = list(by_value) if chain.levels else [()] * len(unmapped)
     for n, (eqn, output) in enumerate(source.probed[body]):
-        entry = seen.setdefault((*around, (body, eqn)), Seen())
         place = positions(relative[n]), tuple(getattr(emitted.eqn.invars[n].aval, "shape", ()))
-        between = [axis for axis, dims in spread if dims is not None and dims[n] is not None]
-        entry.places[output] = _over_devices(place, between) if between else place
+        if spread:
+            between = [axis for axis, dims in spread if dims is not None and dims[n] is not None]
+            place = _over_devices(place, between)
+        _entry(seen, (*around, (body, eqn))).places[output] = place
 
 
 def _over_devices(place: Place, between: Sequence[DeviceAxis]) -> Place:

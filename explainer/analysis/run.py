@@ -8,12 +8,14 @@ A stage that fails leaves a Failure; what was found before stays.
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
+import operator
 import os
 import platform
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 import jax
@@ -68,8 +70,9 @@ class Run:
         self.emit = emit
         self.limits = limits
         self.sources = Sources(request, main)
-        environment = Environment(jax.__version__, jaxlib.version.__version__, platform.python_version())
-        self.report = Report(request, environment=environment)
+        empty = Report(request, environment=_environment())
+        self._fields = dict(zip(_FIELDS, _values(empty), strict=True))
+        self._report: Report | None = empty
         self.program: Program | None = None
         self.nest: Nest | None = None
         self.found: batching.Description | None = None
@@ -86,7 +89,8 @@ class Run:
 
     def stage(self, name: Stage) -> bool:
         """Does one stage; returns whether the next may follow."""
-        self.add(stages=(*self.report.stages, StageReport(name, "running")))
+        before: tuple[StageReport, ...] = self._fields["stages"]
+        self.add(stages=(*before, StageReport(name, "running")))
         self.emit(self.report)
         start = time.perf_counter()
         note, error = self.attempt(name)
@@ -97,8 +101,8 @@ class Run:
         if name == "batch" and note and self.nest is not None:
             status = "failed"
         done = StageReport(name, status, time.perf_counter() - start, note)
-        failure = self.report.failure or failure
-        self.add(stages=(*self.report.stages[:-1], done), failure=failure, printed=self.shown())
+        failure = self._fields["failure"] or failure
+        self.add(stages=(*before, done), failure=failure, printed=self.shown())
         return failure is None or failure.stage in self.plan.bearable
 
     def attempt(self, name: Stage) -> tuple[str, BaseException | None]:
@@ -162,9 +166,17 @@ class Run:
         """Returns what the user's code printed, each print once: our extra traces and loops left out."""
         return "".join(self.printed.get(name, "") for name in self.plan.shown(self.printed))
 
+    @property
+    def report(self) -> Report:
+        """The Report so far, made when somebody looks: it has two dozen fields and changes ten times."""
+        if self._report is None:
+            self._report = Report(*self._fields.values())
+        return self._report
+
     def add(self, **fields: Any) -> None:
         """Puts fields into the Report."""
-        self.report = replace(self.report, **fields)
+        self._fields |= fields
+        self._report = None
 
     def finished(self) -> Report:
         """Returns the Report with the stages that were never reached."""
@@ -178,6 +190,15 @@ class Run:
             self.add(stages=(*self.report.stages, *skipped))
         self.emit(self.report)
         return self.report
+
+
+_FIELDS = tuple(each.name for each in fields(Report))
+_values = operator.attrgetter(*_FIELDS)
+
+
+@functools.cache
+def _environment() -> Environment:
+    return Environment(jax.__version__, jaxlib.version.__version__, platform.python_version())
 
 
 @contextlib.contextmanager

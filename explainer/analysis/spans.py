@@ -86,12 +86,12 @@ class Sources:
 
         What JAX made before or after it called the user's code is owed to the mapped expression itself.
         """
-        made = tuple(self._made(eqn))
+        made = self._made(eqn)
         return Trail(made, made or self._mapped)
 
     def of_body(self, eqn: Any, jaxpr: Any, outer: Trail) -> Trail:
         """Returns the trail of an equation in a body: inside the body, then on from `outer`, its holder."""
-        made = tuple(self._made(eqn))
+        made = self._made(eqn)
         return Trail(made, made[: self._inside(eqn, jaxpr, made, outer)] + outer.calls)
 
     def of_sites(self, sites: Sequence[tuple[types.CodeType, int]]) -> tuple[Span, ...]:
@@ -149,12 +149,14 @@ class Sources:
             self._lines[self._names[file]] = [line.rstrip("\n") for line in linecache.getlines(file)]
         return file in self._names
 
-    def _made(self, eqn: Any) -> Iterator[Span]:
-        for code, offset in internals.frames(eqn):
-            if self._has(code.co_filename):
-                span = self._span(code, offset)
-                if span is not None:
-                    yield span
+    def _made(self, eqn: Any) -> tuple[Span, ...]:
+        known = self._names
+        spans = [
+            self._span(code, offset)
+            for code, offset in internals.frames(eqn)
+            if code.co_filename in known or (self._live and self._has(code.co_filename))
+        ]
+        return tuple([span for span in spans if span is not None])
 
     def _inside(self, eqn: Any, jaxpr: Any, made: tuple[Span, ...], outer: Trail) -> int:
         """Counts the spans of an equation that are inside the function its body was traced from.
@@ -228,6 +230,8 @@ def _characters(lines: list[str], line: int, column: int) -> int:
     """Turns a UTF-8 byte column into a character column."""
     if line > len(lines):
         return column
+    if lines[line - 1].isascii():
+        return min(column, len(lines[line - 1]))
     return len(lines[line - 1].encode()[:column].decode(errors="ignore"))
 
 

@@ -75,7 +75,8 @@ def _leaf(program: Program, position: int, preview: bool) -> Leaf:
     operand = program.operands[position]
     if preview:
         return values.leaf(operand.path, program.values()[position])
-    return Leaf(operand.path, values.dtype_name(operand.aval.dtype), tuple(operand.aval.shape))
+    aval = operand.aval
+    return Leaf(operand.path, values.dtype_name(aval.dtype), tuple(aval.shape))
 
 
 def _trace(run: Run) -> None:
@@ -146,9 +147,9 @@ def _batch(run: Run) -> str:
     program, nest = needed(run.program), needed(run.nest)
     run.found = found = batching.describe(program, nest, run.sources)
     stated = run.report.levels[: len(program.levels)]
-    run.add(equations=found.equations, jaxpr=found.jaxprs, levels=(*stated, *found.captured))
-    run.add(returned=found.returned)
-    run.add(layers=layering.layers(nest.capture.stack.found, run.report.levels, run.sources))
+    levels = (*stated, *found.captured)
+    run.add(equations=found.equations, jaxpr=found.jaxprs, levels=levels, returned=found.returned)
+    run.add(layers=layering.layers(nest.capture.stack.found, levels, run.sources))
     # the user's out_axes, or a program the probes cannot follow: lowering tells the two apart
     return "" if nest.error is None else "the batch axes could not be followed to the end"
 

@@ -22,6 +22,8 @@ from explainer.analysis import parsing
 _FINAL = ("jax_num_cpu_devices", "jax_platforms", "jax_platform_name")
 """What no update can change back: by then the devices are at work."""
 
+_MODULES = [vars(value) for value in parsing.PREDEFINED.values() if isinstance(value, types.ModuleType)]
+
 
 @contextlib.contextmanager
 def restored() -> Iterator[None]:
@@ -35,10 +37,11 @@ def restored() -> Iterator[None]:
 
 
 def _configuration() -> Callable[[], None]:
-    before: Mapping[str, Any] = dict(jax.config.values)
+    before: Mapping[str, Any] = jax.config.values  # made anew each time it is asked for
 
     def undo() -> None:
-        for name, value in jax.config.values.items():
+        after: Mapping[str, Any] = jax.config.values
+        for name, value in after.items() if after != before else ():
             if name in before and name not in _FINAL and value != before[name]:
                 jax.config.update(name, before[name])
 
@@ -46,14 +49,17 @@ def _configuration() -> Callable[[], None]:
 
 
 def _names() -> Callable[[], None]:
-    """What a module has got beside stays: Python itself puts the modules there that are imported."""
-    modules = [value for value in parsing.PREDEFINED.values() if isinstance(value, types.ModuleType)]
-    before = [(vars(module), dict(vars(module))) for module in modules]
+    """What a module has got beside stays: Python itself puts the modules there that are imported.
+
+    `copy` takes a dict of names with gaps, as these are, as a whole, where `dict` would take name by name.
+    """
+    before = [(names, names.copy()) for names in _MODULES]
 
     def undo() -> None:
         for names, known in before:
-            if len(names) != len(known) or any(map(operator.is_not, names.values(), known.values())):
-                names.update({name: value for name, value in known.items() if names.get(name) is not value})
+            now = names.copy()
+            if len(now) != len(known) or any(map(operator.is_not, now.values(), known.values())):
+                names.update({name: value for name, value in known.items() if now.get(name) is not value})
 
     return undo
 

@@ -54,8 +54,8 @@ def trace(program: Program, concrete: bool = False) -> Nest:
     """
     arrays = axes.array_operands(program)
     kept = axes.never_mapped(program) if concrete else ()
-    nest = Nest(tuple(position for position in arrays if position not in kept), kept)
-    nest.capture = Capture(len(program.levels), len(program.levels) - 1 if program.levels else None)
+    capture = Capture(len(program.levels), len(program.levels) - 1 if program.levels else None)
+    nest = Nest(tuple(position for position in arrays if position not in kept), kept, capture=capture)
     try:
         nest.jaxpr = _traced(program, nest, 0, _handed(program, nest, arrays, 0))[0]
     except Exception as error:  # noqa: BLE001  (whatever the user's axes or function raise)
@@ -70,7 +70,7 @@ def _handed(program: Program, nest: Nest, arrays: tuple[int, ...], k: int) -> Ca
         leaves = jax.tree.leaves((args, kwargs))
         nest.avals.append(tuple(internals.aval(leaves[position]) for position in arrays))
         if k == len(program.levels):
-            return _example(program, nest, leaves)
+            return _example(program, nest, arrays, leaves)
         inner = _handed(program, nest, arrays, k + 1)
         result = program.levels[k].vmap(inner, level_key(program, k))(*args, **kwargs)
         nest.outputs[k] = jax.tree.map(internals.aval, result)
@@ -79,9 +79,10 @@ def _handed(program: Program, nest: Nest, arrays: tuple[int, ...], k: int) -> Ca
     return level
 
 
-def _example(program: Program, nest: Nest, leaves: list[Any]) -> Any:
+def _example(program: Program, nest: Nest, arrays: tuple[int, ...], leaves: list[Any]) -> Any:
     """Traces the function on the shapes of one example, then runs the jaxpr, probed, on the tracers."""
     here = [leaves[position] for position in nest.traced]
+    avals = [aval for position, aval in zip(arrays, nest.avals[-1], strict=True) if position in nest.traced]
 
     failed: list[Exception] = []
 
@@ -102,7 +103,7 @@ def _example(program: Program, nest: Nest, leaves: list[Any]) -> Any:
 
     # apart: the function of a later run must not find what was traced here, tags and probes inside
     with internals.as_if_unnamed(), internals.apart(program.context), nest.capture.following():
-        jaxpr, result = jax.make_jaxpr(fun, return_shape=True)(*map(internals.aval, here))
+        jaxpr, result = jax.make_jaxpr(fun, return_shape=True)(*avals)
     if failed:
         nest.partial = internals.instrument(jaxpr, nest.capture.bodies)
         raise failed[0]

@@ -24,11 +24,12 @@ def changes(before: JaxprEqn, after: JaxprEqn) -> tuple[Change, ...]:
     cond_jaxpr that gives bool[] and bool[3] ->  Change("cond_jaxpr", "bool[]", "bool[3]")
     """
     found = []
-    for name in sorted(before.params.keys() & after.params.keys()):
-        old, new = before.params[name], after.params[name]
-        if old is new:
+    missing = object()
+    others = [name for name, old in before.params.items() if after.params.get(name, missing) is not old]
+    for name in sorted(others):
+        if name not in after.params:
             continue
-        texts = _text(old), _text(new)
+        texts = _text(before.params[name]), _text(after.params[name])
         if None not in texts and texts[0] != texts[1]:
             found.append(Change(name, *map(str, texts)))
     return tuple(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,9 @@ from jax._src.api_util import flatten_axes as _flatten_axes
 from jax.extend.core import ClosedJaxpr as ClosedJaxpr
 from jax.extend.core import Jaxpr, JaxprEqn
 from jax.extend.core import Literal as Literal
+
+_JAXPRS = (Jaxpr, ClosedJaxpr)
+_HOLDERS = (tuple, list, *_JAXPRS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ def flatten_axes(name: str, tree: Any, axes: Any, kws: bool = False) -> list[int
 def sub_jaxprs(eqn: JaxprEqn) -> list[Body]:
     """Lists the jaxprs in an equation's parameters, in the order of their names."""
     found: list[Body] = []
-    if not any(holds_jaxpr(value) for value in eqn.params.values()):
+    if not holds_jaxpr(eqn.params.values()):
         return found
 
     def collect(label: str, value: Any) -> None:
@@ -51,24 +54,24 @@ def sub_jaxprs(eqn: JaxprEqn) -> list[Body]:
 
 def map_jaxprs(f: Callable[[Any], Any], value: Any) -> Any:
     """Applies f to the items of a tuple, list or NamedTuple that holds jaxprs; else returns it as it is."""
-    if not isinstance(value, (tuple, list)) or not any(holds_jaxpr(item) for item in value):
+    if not isinstance(value, (tuple, list)) or not holds_jaxpr(value):
         return value
     items = [f(item) for item in value]
     return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
 
 
-def holds_jaxpr(value: Any) -> bool:
-    """Tells whether a parameter is a jaxpr, or a tuple or list with one in it."""
-    if isinstance(value, (tuple, list)):
-        return any(holds_jaxpr(item) for item in value)
-    return isinstance(value, (Jaxpr, ClosedJaxpr))
+def holds_jaxpr(values: Iterable[Any]) -> bool:
+    """Tells whether one of these parameters is a jaxpr, or a tuple or list with one in it."""
+    for value in values:  # a plain loop, since most equations are asked several times and hold none
+        if isinstance(value, _HOLDERS) and (isinstance(value, _JAXPRS) or holds_jaxpr(value)):
+            return True
+    return False
 
 
 def frames(eqn: JaxprEqn) -> Iterator[tuple[Any, int]]:
     """Lists (code object, instruction offset) of the call that made an equation, innermost first."""
     traceback = eqn.source_info.traceback
-    if traceback is not None:
-        yield from zip(*traceback.raw_frames(), strict=True)
+    return iter(()) if traceback is None else zip(*traceback.raw_frames(), strict=True)
 
 
 def traced_function(jaxpr: Jaxpr) -> tuple[str, int] | None:

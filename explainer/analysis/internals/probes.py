@@ -11,9 +11,10 @@ where JAX's own rules put the axis of each operand, and rebinds itself, so level
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from jax._src import core, source_info_util
 from jax._src.interpreters import partial_eval
@@ -158,10 +159,10 @@ class _Instrument:
                 continue
             if eqn.primitive is probe_p:
                 continue
-            results = [_kept(var) for var in eqn.outvars]
+            results = list(map(_kept, eqn.outvars))
             probed += [(var, (n, m)) for m, var in enumerate(results) if _has_shape(var)]
             new = eqn.replace(outvars=results, source_info=_tag(eqn, number, n))
-            if any(holds_jaxpr(value) for value in eqn.params.values()):
+            if holds_jaxpr(eqn.params.values()):
                 new = new.replace(params=self.params(eqn, backward))
                 self.bodies.children[number, n] = self.numbers_of(new)
             eqns.append(new)
@@ -228,7 +229,7 @@ def _tag(eqn: JaxprEqn, body: int, index: int) -> Any:
 
 def _transposes(eqn: JaxprEqn) -> int:
     """Counts the backward passes that an equation was made by."""
-    return sum(part.name == "transpose" for part in eqn.source_info.name_stack.stack)
+    return [part.name for part in eqn.source_info.name_stack.stack].count("transpose")
 
 
 def _probe(body: int, index: int, operands: list[Var]) -> JaxprEqn:
@@ -257,15 +258,14 @@ def without_probes(closed: ClosedJaxpr) -> ClosedJaxpr:
         return map_jaxprs(clean, value)
 
     def strip(eqn: JaxprEqn) -> JaxprEqn:
-        if not any(holds_jaxpr(value) for value in eqn.params.values()):
+        if not holds_jaxpr(eqn.params.values()):
             return eqn
         return eqn.replace(params={name: clean(value) for name, value in eqn.params.items()})
 
     return clean(closed)
 
 
-@dataclass(frozen=True, slots=True)
-class Emitted:
+class Emitted(NamedTuple):
     """One equation of a batched jaxpr, with the way in of the equation it was emitted for."""
 
     key: Key  # for a probe: the enclosing equations, then (body, -1)
@@ -316,13 +316,14 @@ def tag(eqn: JaxprEqn) -> tuple[int, int]:
 
 
 def _tags(eqn: JaxprEqn) -> list[tuple[int, int]]:
-    tags = []
-    for part in eqn.source_info.name_stack.stack:
-        name = part.name
-        if name.startswith(MARK):
-            body, index, _ = name[1:].split(".")
-            tags.append((int(body), int(index)))
-    return tags
+    names = [part.name for part in eqn.source_info.name_stack.stack]
+    return [_read_tag(name) for name in names if name.startswith(MARK)]
+
+
+@functools.lru_cache(4096)  # every equation of the example and each emitted for it is asked for its own
+def _read_tag(name: str) -> tuple[int, int]:
+    body, index, _ = name[1:].split(".")
+    return int(body), int(index)
 
 
 def resolve(eqn: JaxprEqn, inside: Key, bodies: frozenset[int], all: Bodies) -> Key | None:
@@ -331,9 +332,10 @@ def resolve(eqn: JaxprEqn, inside: Key, bodies: frozenset[int], all: Bodies) -> 
     The way into a unit's equation begins at the unit, wherever that was mapped.
     """
     tags = _tags(eqn)
-    known = (n for n in reversed(range(len(tags))) if tags[n][0] in bodies or tags[n][0] in all.units)
-    start = next(known, None)
-    if start is None:
+    start = len(tags) - 1
+    while start >= 0 and tags[start][0] not in bodies and tags[start][0] not in all.units:
+        start -= 1
+    if start < 0:
         return None
     key = (tags[start],) if tags[start][0] in all.units else (*inside, tags[start])
     for tag in tags[start + 1 :]:
