@@ -40,11 +40,3 @@ OF_THE_KERNEL = {"files", "information", "network", "processes", "privilege", "c
 
 FEW: tuple[str, ...] = tuple(f"{category}-{attacks[0].name}" for category, attacks in CATEGORIES.items())
 """One of each category, for a second way of making workers."""
-
-
-def chosen(name: str) -> bool:
-    """Tells whether `make test` runs an attack at a level; `make test-attacks` runs each at every one.
-
-    One of each category at each level: all of them take a quarter of an hour.
-    """
-    return name in FEW
