@@ -134,7 +134,9 @@ class BatchedAval:
     shape: tuple[int, ...]
     batch_dims: tuple[int | None, ...]
     batched_shape: tuple[int, ...]
-    tracked: bool = True  # False: JAX replaced this body (a custom_vmap rule), so nothing is claimed
+    tracked: bool = (
+        True  # False: JAX replaced this body (a custom_vmap rule) or dropped it: nothing is claimed
+    )
     because: tuple[Cause | None, ...] = ()  # per level why it is mapped; (): by none, or not looked into
 
 
@@ -187,6 +189,7 @@ class Equation:
     callers: tuple[Span, ...] = ()  # the user's calls that led to `span`, innermost first
     backward: bool = False  # made by the backward pass of grad, vjp, ...
     differentiated: bool = False  # made under grad, jvp, ...: may carry tangents and residuals, too
+    dropped: bool = False  # its call failed in the body of a jit, scan, ..., which JAX dropped with the error
 
 
 @dataclass(frozen=True, slots=True)

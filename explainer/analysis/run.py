@@ -137,7 +137,7 @@ class Run:
             self._note("the call that failed could not be taken apart", trouble)
             return None
         self.failed = call
-        self.add(levels=levels)
+        self.report = retelling.widened(replace(self.report, levels=levels))
         return told
 
     def _otherwise(self, name: Stage, error: BaseException) -> Failure:

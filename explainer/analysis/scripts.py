@@ -109,8 +109,9 @@ def _trace(run: Run) -> str:
         run.capture = Capture()
         return "the script made no call of jax.vmap"
     best, trouble = -1, ""
+    failing = needed(run.observed).ended
     for jit in (without_jit, contextlib.nullcontext):  # few scripts cannot do without it
-        capture = Capture()
+        capture = Capture(failing=failing)
         error = _followed(run, capture, wanted, jit())
         same = _agreeing(run, capture)
         if same > best:
@@ -153,7 +154,7 @@ def _batch(run: Run) -> str:
     capture = needed(run.capture)
     if not capture.found:
         return "no call was followed"
-    run.found = found = batching.describe_roots(capture, run.sources)
+    run.found = found = batching.describe_roots(capture, run.sources, len(run.report.levels))
     run.add(equations=found.equations, levels=_merged(run.report.levels, found.captured))
     return ""
 

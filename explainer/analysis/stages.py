@@ -104,14 +104,17 @@ def _trace(run: Run) -> None:
 def _follow_to_failure(run: Run) -> None:
     """Adds the equations that a function made before it failed, their batch axes followed."""
     program, nest = needed(run.program), needed(run.nest)
-    again = nest.partial is not None and not nest.kept and axes.never_mapped(program)
-    if again and _cells(program) <= PLAIN_CELLS:
-        with printed.dropped():  # plain jax.vmap has the values of what no level maps, and may get further
-            run.nest = nest = tracing.trace(program, concrete=True)
+    # plain jax.vmap has the values of what no level maps, and may get further
+    shared = nest.partial is not None and not nest.kept and axes.never_mapped(program)
+    concrete = bool(shared) and _cells(program) <= PLAIN_CELLS
+    if concrete or nest.capture.ended:
+        with printed.dropped():
+            run.nest = nest = tracing.trace(program, concrete, nest.capture.ended)
     ended = tracing.up_to_failure(program, nest)
     if ended is not None:
         found = batching.describe(program, ended, run.sources)
-        run.add(equations=found.equations, jaxpr=found.jaxprs, levels=(*run.report.levels, *found.captured))
+        inside = captured.with_texts(found.captured, nest.capture, found.listing)
+        run.add(equations=found.equations, jaxpr=found.jaxprs, levels=(*run.report.levels, *inside))
 
 
 def _raise_as_jax_does(program: Program) -> None:

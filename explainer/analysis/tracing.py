@@ -9,7 +9,7 @@ jaxpr, tagged and probed (`internals`), runs on in its place. What fails, fails 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -46,16 +46,17 @@ class Nest:
     capture: Capture = field(default_factory=Capture)  # the calls of jax.vmap inside the function
 
 
-def trace(program: Program, concrete: bool = False) -> Nest:
+def trace(program: Program, concrete: bool = False, failing: Mapping[int, str] | None = None) -> Nest:
     """Traces the nest; whatever the user's axes or function raise is left in `error`.
 
     With `concrete`, arrays that no level maps are closed over as values instead of traced, as
-    jax.vmap outside of jit leaves them.
+    jax.vmap outside of jit leaves them. `failing` are the calls inside that an earlier trace saw fail.
     """
     arrays = axes.array_operands(program)
     kept = axes.never_mapped(program) if concrete else ()
     nest = Nest(tuple(position for position in arrays if position not in kept), kept)
-    nest.capture = Capture(len(program.levels), len(program.levels) - 1 if program.levels else None)
+    outer = len(program.levels) - 1 if program.levels else None
+    nest.capture = Capture(len(program.levels), outer, failing or {})
     try:
         nest.jaxpr = _traced(program, nest, 0, _handed(program, nest, arrays, 0))[0]
     except Exception as error:  # noqa: BLE001  (whatever the user's axes or function raise)
@@ -167,7 +168,7 @@ def whatever_out_axes(program: Program, nest: Nest) -> ClosedJaxpr | None:
     Only for looking: where a level puts its results changes nothing about the values inside.
     None: it fails with those, too.
     """
-    if nest.source is None or not program.levels:
+    if nest.source is None:
         return None
     fun = _replayed(nest, nest.source.closed, nest.outputs[len(program.levels)])
     for k in reversed(range(len(program.levels))):
