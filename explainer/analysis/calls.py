@@ -41,6 +41,7 @@ class Captured:
     axes: list[tuple[Any, int]] = field(default_factory=list)  # the axis names bound around the call
     ended: str = ""  # the type of the error that its first call ended in: "ValueError"
     x64: bool = False  # double precision was on
+    heard: Any = None  # what a listener made of the call while it was under way
 
 
 @dataclass(slots=True)

@@ -35,16 +35,23 @@ NEEDS_VALUES = (
 )
 
 
+Hears = Callable[[Captured, Captured | None, int, Mapping[int, Any]], Any]
+"""Takes a call, the one around it, the number of levels it stands under, and values of tracers."""
+
+
 @dataclass(slots=True)
 class Capture:
     """What one pass over the user's code met. `outer` is the level that the code runs under, if any.
 
-    `failing` are the levels that an earlier pass saw fail, each with the type of its error.
+    `failing` are the levels that an earlier pass saw fail, each with the type of its error. `hears` is
+    handed every vmap call that is new, while it is under way, and what was heard of the call around it.
     """
 
     first: int = 0  # number of the first level found
     outer: int | None = None
     failing: Mapping[int, str] = field(default_factory=dict)
+    hears: Hears | None = None
+    known: dict[int, Any] = field(default_factory=dict)  # values of tracers, by identity
     found: list[Captured] = field(default_factory=list)
     bodies: Bodies = field(default_factory=Bodies)
     levels: dict[int, int] = field(default_factory=dict)  # unit (its root) -> level
@@ -280,6 +287,10 @@ class Capture:
         number = self.first + len(self.found)
         captured = Captured(number, parent, call, avals, place, axes=internals.named_axes())
         captured.x64 = bool(jax.config.values["jax_enable_x64"])
+        if self.hears is not None and isinstance(call, internals.Call):
+            around = self.found[parent - self.first] if parent is not None and parent >= self.first else None
+            depth = len(self.chain(parent))
+            captured.heard = self.hears(captured, around, depth, self.known)
         self.found.append(captured)
         self._groups[group] = captured
         return captured, True

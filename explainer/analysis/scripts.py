@@ -33,6 +33,7 @@ from explainer.analysis.capturing import MOST_LEVELS, Capture, Captured, Enough
 from explainer.analysis.findings import retraces
 from explainer.analysis.inlining import without_jit
 from explainer.analysis.listing import Listing
+from explainer.analysis.reciting import calls, hearing
 from explainer.analysis.run import Plan, Run, needed
 from explainer.errors import message
 from explainer.report import Level
@@ -111,7 +112,7 @@ def _trace(run: Run) -> str:
     best, trouble = -1, ""
     failing = needed(run.observed).ended
     for jit in (without_jit, contextlib.nullcontext):  # few scripts cannot do without it
-        capture = Capture(failing=failing)
+        capture = Capture(failing=failing, hears=hearing.listener(run))
         error = _followed(run, capture, wanted, jit())
         same = _agreeing(run, capture)
         if same > best:
@@ -197,6 +198,8 @@ def _at_end(run: Run) -> None:
     """Looks for fixes of what failed, and for what is silently wrong."""
     fixing.add_to(run)
     findings.add_to(run)
+    if run.capture is not None:
+        calls.add(run, run.capture)
 
 
 SCRIPT = Plan(

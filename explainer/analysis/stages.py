@@ -28,7 +28,7 @@ from explainer.analysis import (
     values,
 )
 from explainer.analysis.parsing import Program
-from explainer.analysis.reciting import readings
+from explainer.analysis.reciting import calls, hearing, readings
 from explainer.analysis.run import Plan, Run, needed
 from explainer.analysis.wanting import wanted
 from explainer.errors import LimitError
@@ -82,7 +82,7 @@ def _trace(run: Run) -> None:
     """Traces the nest. Where tracing needs a value that plain jax.vmap would have, it is given."""
     program = needed(run.program)
     with warnings.catch_warnings():  # a warning comes once a place: let lowering, which is shown, have it
-        run.nest = nest = tracing.trace(program)
+        run.nest = nest = tracing.trace(program, hears=hearing.listener(run))
     run.add(levels=batching.levels(program, nest))
     if nest.source is not None:
         return
@@ -92,7 +92,7 @@ def _trace(run: Run) -> None:
         _follow_to_failure(run)
         raise
     if axes.never_mapped(program):
-        run.nest = nest = tracing.trace(program, concrete=True)
+        run.nest = nest = tracing.trace(program, concrete=True, hears=hearing.listener(run))
         run.add(levels=batching.levels(program, nest))
     if nest.source is None:
         _follow_to_failure(run)
@@ -248,6 +248,8 @@ def _at_end(run: Run) -> None:
     findings.add_to(run)
     wanted.add(run)
     readings.add(run)
+    if run.nest is not None:
+        calls.add(run, run.nest.capture)
 
 
 def _valued(run: Run) -> tuple[ArgumentReport, ...]:

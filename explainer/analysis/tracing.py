@@ -9,14 +9,14 @@ jaxpr, tagged and probed (`internals`), runs on in its place. What fails, fails 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
 
 from explainer.analysis import axes, internals
-from explainer.analysis.capturing import Capture
+from explainer.analysis.capturing import Capture, Hears
 from explainer.analysis.internals import ClosedJaxpr, Instrumented
 from explainer.analysis.parsing import Program
 
@@ -46,17 +46,23 @@ class Nest:
     capture: Capture = field(default_factory=Capture)  # the calls of jax.vmap inside the function
 
 
-def trace(program: Program, concrete: bool = False, failing: Mapping[int, str] | None = None) -> Nest:
+def trace(
+    program: Program,
+    concrete: bool = False,
+    failing: Mapping[int, str] | None = None,
+    hears: Hears | None = None,
+) -> Nest:
     """Traces the nest; whatever the user's axes or function raise is left in `error`.
 
     With `concrete`, arrays that no level maps are closed over as values instead of traced, as
-    jax.vmap outside of jit leaves them. `failing` are the calls inside that an earlier trace saw fail.
+    jax.vmap outside of jit leaves them. `failing` are the calls inside that an earlier trace saw fail;
+    `hears` is handed each call inside while it is under way.
     """
     arrays = axes.array_operands(program)
     kept = axes.never_mapped(program) if concrete else ()
     nest = Nest(tuple(position for position in arrays if position not in kept), kept)
     outer = len(program.levels) - 1 if program.levels else None
-    nest.capture = Capture(len(program.levels), outer, failing or {})
+    nest.capture = Capture(len(program.levels), outer, failing or {}, hears)
     try:
         nest.jaxpr = _traced(program, nest, 0, _handed(program, nest, arrays, 0))[0]
     except Exception as error:  # noqa: BLE001  (whatever the user's axes or function raise)
@@ -89,6 +95,8 @@ def _example(program: Program, nest: Nest, leaves: list[Any]) -> Any:
     def fun(*example: Any) -> Any:
         args, kwargs = axes.rebuild(program, nest.traced, example, others(program, nest))
         nest.entered = True
+        if not program.levels:  # an example is the whole
+            nest.capture.known = _known(program, nest, example)
         try:
             result = program.function(*args, **kwargs)
         except Exception as error:  # noqa: BLE001  (raised again below, when what was traced before is kept)
@@ -111,6 +119,12 @@ def _example(program: Program, nest: Nest, leaves: list[Any]) -> Any:
     nest.source = internals.instrument(jaxpr, nest.capture.bodies)
     out = internals.evaluate(nest.source.closed, here)
     return jax.tree.unflatten(jax.tree.structure(result), out)
+
+
+def _known(program: Program, nest: Nest, leaves: Sequence[Any]) -> dict[int, Any]:
+    """Returns the values that tracers stand for, by the identity of the tracer."""
+    pairs = zip(nest.traced, leaves, strict=True)
+    return {id(leaf): program.operands[position].value for position, leaf in pairs}
 
 
 def _made_of_arrays(result: Any) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import os
+import sys
 import threading
 import types
 from collections.abc import Iterator, Mapping
@@ -140,6 +141,23 @@ def vmap_calls(error: BaseException) -> tuple[Mapped, ...]:
     places = _places(error)
     at = [n for n, (frame, _) in enumerate(places) if _is(frame, _VMAPPED)]
     return tuple(_mapped(places, n) for n in at)
+
+
+def vmap_under_way() -> Mapped | None:
+    """Returns the innermost call of a vmapped function that this code runs in, its arguments fitted."""
+    frame = sys._getframe(1)
+    while frame is not None and not _is(frame, _VMAPPED):
+        frame = frame.f_back
+    if frame is None:
+        return None
+    names = frame.f_locals
+    outer: list[Place] = []
+    further = frame.f_back
+    while further is not None:
+        if further.f_code.co_qualname != _BOUNDARY:
+            outer.append((further, further.f_lasti))
+        further = further.f_back
+    return Mapped(_setting(names), tuple(names["args"]), dict(names["kwargs"]), True, tuple(outer))
 
 
 def vmap_making(error: BaseException) -> Made | None:
