@@ -28,6 +28,10 @@ def xray(report: Report) -> None:
     left_out = len(report.equations) - len(equations)
     if left_out:
         markup.show(tag("p", escape(f"{left_out:,} more equations are in the jaxpr."), "pg-note"))
+    call = next(iter(report.stated[-1:]), None)
+    if call is not None and call.note:  # how far the equations of a call go that failed
+        said = f"{call.transform} {call.name}: {call.note}."
+        markup.show(tag("p", escape(said), "pg-note"))
 
 
 def _with_bodies(equations: Sequence[Equation]) -> Iterator[tuple[Equation, str]]:

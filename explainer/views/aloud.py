@@ -121,8 +121,7 @@ def called(spoken: Spoken) -> str:
 
 def variable(spoken: Spoken, name: str) -> str:
     """Returns a name for a variable of the loops that the user's names leave free: out, or out_."""
-    taken = {argument.name for argument in spoken.arguments} | set(spoken.names)
-    taken |= set(re.findall(r"[^\W\d]\w*", spoken.function))
+    taken = {argument.name for argument in spoken.arguments} | {spoken.function, *spoken.names}
     while name in taken:
         name += "_"
     return name

@@ -51,7 +51,7 @@ SCRIPTS = {
     "a partial": (
         "def f(a, x):\n    return a * x\nX = jnp.arange(3.0)\nout_ = jax.vmap(partial(f, 2.0))(X)",
         (0,),
-        "out[i] = f_(X[i])",
+        "out[i] = f(X[i])",
     ),
     "a gradient": (
         "def loss(w, x):\n    return jnp.sum(w * x) ** 2\nw, X = jnp.ones(2), jnp.arange(6.0).reshape(3, 2)\n"
