@@ -86,11 +86,12 @@ def _returned(program: Program, nest: Nest, listing: Listing) -> tuple[Crossing,
     return tuple(Crossing(output_path(path), value) for (path, _), value in zip(flat, values, strict=True))
 
 
-def describe_roots(capture: Capture, sources: Sources, count: int) -> Description:
+def describe_roots(capture: Capture, sources: Sources, levels: int = 0) -> Description:
     """Describes calls that were each followed on their own, those of a script, one after another.
 
-    `count` is the number of levels in the report: more than were followed where a call failed early.
+    `levels` are those in the report: more than were followed where a call failed before it was met.
     """
+    count = max(levels, len(capture.found))
     capture.settle([found.root.jaxpr for found in capture.found if found.root is not None])
     marks = lambda number: capture.level_names(capture.levels.get(number))  # noqa: E731
     seen: dict[Key, reading.Seen] = {}
@@ -104,8 +105,8 @@ def describe_roots(capture: Capture, sources: Sources, count: int) -> Descriptio
             listing.unit(unit, number)
     _list_dropped(capture, listing, [root.jaxpr for _, _, root in units if root is not None], marks)
     why.give(listing)
-    levels = captured.with_texts(captured.levels(capture, listing), capture, listing)
-    return Description(tuple(listing.found), tuple(listing.keys), None, levels, listing)
+    inside = captured.with_texts(captured.levels(capture, listing), capture, listing)
+    return Description(tuple(listing.found), tuple(listing.keys), None, inside, listing)
 
 
 def _list_dropped(
