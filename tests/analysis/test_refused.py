@@ -37,3 +37,17 @@ def test_what_jax_vmap_itself_refuses_is_told_with_what_to_write(name):
     assert failure is not None and failure.kind == kind
     assert cure in failure.explanation
     assert failure.blame.spans
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ('jax.pmap(lambda x: jax.lax.psum(x, "j"))(jnp.ones((1, 3)))', "Nothing around it binds"),
+        ('jax.pmap(lambda x: jax.lax.psum(x, "j"), axis_name="i")(jnp.ones((1, 3)))', "pmap: axis_name='i'"),
+    ],
+)
+def test_a_collective_of_a_pmap_that_lacks_the_axis_name_is_told_and_mended(code: str, says: str):
+    report = explainer.explain(Request(code))
+    assert report.failure is not None and report.failure.kind == "unbound_axis_name"
+    assert "axis name 'j'" in report.failure.explanation and says in report.failure.explanation
+    assert report.fixes and "axis_name='j'" in report.fixes[0].request.code
