@@ -110,12 +110,22 @@ class Reading:
     """A nest of levels said another way: loops, named axes, an einsum, a `jnp.vectorize` signature.
 
     "named" is "i [2], j [2] -> i j": mapped axes by name, in brackets those that the function sees whole.
-    `proof` says what showed that it is the same: "equal on all 12 examples".
+    `proof` says what showed that it is the same: "equal on all 12 examples". `levels` are those of the
+    call that it says, the levels that map one function at once; (): the nest that the request states.
     """
 
     kind: Literal["loops", "einsum", "vectorize", "named"]
     text: str
     proof: str = ""
+    levels: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unspoken:
+    """A call of a vmapped function that cannot be said another way, and why."""
+
+    levels: tuple[int, ...]
+    why: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from explainer.diagnosis import Fix as Fix
 from explainer.diagnosis import Lane as Lane
 from explainer.diagnosis import Mismatch as Mismatch
 from explainer.diagnosis import Reading as Reading
+from explainer.diagnosis import Unspoken as Unspoken
 from explainer.diagnosis import Wanted as Wanted
 from explainer.intermediates import Bad as Bad
 from explainer.intermediates import Disagreement as Disagreement
@@ -186,7 +187,8 @@ class Report:
     returned: tuple[Crossing, ...] = ()  # by the stated function, for one example: what becomes the outputs
     layers: tuple[Layer, ...] = ()  # the stack of transformations, the levels among them, in call order
     wanted: Wanted | None = None  # None: the request names no output it wants
-    readings: tuple[Reading, ...] = ()  # the stated nest in other words
+    readings: tuple[Reading, ...] = ()  # the stated nest in other words, and the calls that were found
+    unspoken: tuple[Unspoken, ...] = ()  # the calls that have no reading
 
     def stage(self, name: Stage) -> StageReport | None:
         """Returns the record of one stage, None if it was never reached."""

@@ -140,7 +140,7 @@ class BatchedAval:
     shape: Shape
     batch_dims: tuple[int | None, ...]
     batched_shape: Shape
-    tracked: bool = True  # False: JAX replaced this body (a custom_vmap rule), so nothing is claimed
+    tracked: bool = True  # False: JAX replaced this body (custom_vmap) or dropped it, so nothing is claimed
     because: tuple[Cause | None, ...] = ()  # per level why it is mapped; (): by none, or not looked into
 
 
@@ -193,6 +193,7 @@ class Equation:
     callers: tuple[Span, ...] = ()  # the user's calls that led to `span`, innermost first
     backward: bool = False  # made by the backward pass of grad, vjp, ...
     differentiated: bool = False  # made under grad, jvp, ...: may carry tangents and residuals, too
+    dropped: bool = False  # its call failed in the body of a jit, scan, ..., which JAX dropped with the error
 
 
 @dataclass(frozen=True, slots=True)

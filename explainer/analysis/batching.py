@@ -5,6 +5,7 @@ Nest ──▶ reading, listing, captured ──▶ Description: equations, text
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +13,7 @@ import jax
 
 from explainer.analysis import axes, captured, internals, reading, tracing, why
 from explainer.analysis.capturing import Capture
-from explainer.analysis.internals import ClosedJaxpr, Instrumented, Key
+from explainer.analysis.internals import ClosedJaxpr, Instrumented, Key, MeshCall
 from explainer.analysis.listing import Listing, jaxpr_text
 from explainer.analysis.parsing import Program
 from explainer.analysis.spans import Sources
@@ -68,6 +69,7 @@ def describe(program: Program, nest: Nest, sources: Sources) -> Description:
     seen = {} if batched is None else reading.read(source, batched, marks, _devices(capture), count)
     listing = Listing(capture, count, sources, seen)
     printed = listing.unit(source, len(program.levels) - 1 if program.levels else None)
+    _list_dropped(capture, listing, [source.closed], marks)
     why.give(listing, source, [program.operands[position].path for position in nest.traced])
     texts = Jaxprs(jaxpr_text(printed, listing.ids, None))
     levels = captured.levels(capture, listing)
@@ -84,23 +86,53 @@ def _returned(program: Program, nest: Nest, listing: Listing) -> tuple[Crossing,
     return tuple(Crossing(output_path(path), value) for (path, _), value in zip(flat, values, strict=True))
 
 
-def describe_roots(capture: Capture, sources: Sources) -> Description:
-    """Describes calls that were each followed on their own, those of a script, one after another."""
-    count = len(capture.found)
+def describe_roots(capture: Capture, sources: Sources, levels: int = 0) -> Description:
+    """Describes calls that were each followed on their own, those of a script, one after another.
+
+    `levels` are those in the report: more than were followed where a call failed before it was met.
+    """
+    count = max(levels, len(capture.found))
     capture.settle([found.root.jaxpr for found in capture.found if found.root is not None])
+    marks = lambda number: capture.level_names(capture.levels.get(number))  # noqa: E731
     seen: dict[Key, reading.Seen] = {}
     units = [(found.unit, found.number, found.root) for found in capture.found]
     for unit, _, root in units:
         if unit is not None and root is not None:
-            marks = lambda number: capture.level_names(capture.levels.get(number))  # noqa: E731
             seen |= reading.read(unit, root.jaxpr, marks, _devices(capture), count)
     listing = Listing(capture, count, sources, seen)
     for unit, number, root in units:
         if unit is not None and root is not None:
             listing.unit(unit, number)
+    _list_dropped(capture, listing, [root.jaxpr for _, _, root in units if root is not None], marks)
     why.give(listing)
-    levels = captured.with_texts(captured.levels(capture, listing), capture, listing)
-    return Description(tuple(listing.found), tuple(listing.keys), None, levels, listing)
+    inside = captured.with_texts(captured.levels(capture, listing), capture, listing)
+    return Description(tuple(listing.found), tuple(listing.keys), None, inside, listing)
+
+
+def _list_dropped(
+    capture: Capture, listing: Listing, programs: Sequence[ClosedJaxpr], marks: reading.Marks
+) -> None:
+    """Lists the functions of calls that failed in a body (of jit, scan, ...) which JAX then dropped.
+
+    Such a call is mapped by itself: where levels around it have their axes in its values is not known.
+    """
+    met = internals.units_in(programs, capture.bodies)
+    for found in capture.found:
+        unit = found.unit
+        if not found.ended or unit is None or unit.root in met or isinstance(found.call, MeshCall):
+            continue
+        met |= {unit.root, *internals.units_in([unit.closed], capture.bodies)}
+        around = capture.chain(found.number)[:-1]
+        alone = None if around else capture.mapped(found, probed=True)
+        if alone is not None:
+            listing.seen.update(reading.read(unit, alone, marks, _devices(capture), listing.levels))
+        if around:
+            found.note += "; where the levels around it have their axes in them is not known, since JAX "
+            found.note += "drops the body (of jit, scan, ...) that the call stands in"
+        first = len(listing.found)
+        listing.unit(unit, found.number)
+        if around:
+            listing.found[first:] = [replace(each, dropped=True) for each in listing.found[first:]]
 
 
 def _marks(program: Program, capture: Capture) -> reading.Marks:

@@ -5,24 +5,26 @@
 An observed call runs exactly as in JAX. A traced one is followed: the mapped function is traced for
 one example, tagged and probed, and runs on in its own place. Values that the call does not map are
 closed over as they are, so what is concrete in JAX (`range(n)` with in_axes=None) is concrete here.
+Of a call that is known to fail, what its function made before is kept.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
 
-from explainer.analysis import closures, internals
-from explainer.analysis.closures import Place
+from explainer.analysis import closures, ending, internals
+from explainer.analysis.calls import Call
+from explainer.analysis.calls import Captured as Captured
+from explainer.analysis.calls import Root as Root
+from explainer.analysis.ending import Attempt
 from explainer.analysis.internals import Bodies, ClosedJaxpr, Instrumented, MeshCall, Spread
 from explainer.errors import message
-
-Call = internals.Call | MeshCall
 
 MOST_LEVELS = 300  # places of code with a vmap call that are told apart
 
@@ -33,45 +35,23 @@ NEEDS_VALUES = (
 )
 
 
-@dataclass(slots=True)
-class Captured:
-    """One place where a vmapped function was called: its first call, and how many equal ones there were.
-
-    `avals[n]` is leaf n as this level sees it, None for what is no array. `unit` is the mapped function
-    traced for one example; its inputs are the mapped leaves, `names[n]` a name per closed-over value.
-    """
-
-    number: int  # id of the level
-    parent: int | None
-    call: Call
-    avals: tuple[jax.ShapeDtypeStruct | None, ...]
-    place: Place | None = None  # where the function is written
-    count: int = 1
-    outputs: tuple[jax.ShapeDtypeStruct, ...] = ()
-    unit: Instrumented | None = None
-    inputs: tuple[int, ...] = ()  # the leaves that are the unit's inputs
-    names: tuple[str, ...] = ()
-    others: list[tuple[Instrumented, tuple[int, ...]]] = field(default_factory=list)  # of the later calls
-    note: str = ""
-    root: Root | None = None
-    axes: list[tuple[Any, int]] = field(default_factory=list)  # the axis names bound around the call
-    x64: bool = False  # double precision was on
-
-
-@dataclass(slots=True)
-class Root:
-    """A call under no other level, followed on its own: its whole program, and its values if it saw any."""
-
-    jaxpr: ClosedJaxpr
-    arguments: list[Any] | None
+Hears = Callable[[Captured, Captured | None, int, Mapping[int, Any]], Any]
+"""Takes a call, the one around it, the number of levels it stands under, and values of tracers."""
 
 
 @dataclass(slots=True)
 class Capture:
-    """What one pass over the user's code met. `outer` is the level that the code runs under, if any."""
+    """What one pass over the user's code met. `outer` is the level that the code runs under, if any.
+
+    `failing` are the levels that an earlier pass saw fail, each with the type of its error. `hears` is
+    handed every vmap call that is new, while it is under way, and what was heard of the call around it.
+    """
 
     first: int = 0  # number of the first level found
     outer: int | None = None
+    failing: Mapping[int, str] = field(default_factory=dict)
+    hears: Hears | None = None
+    known: dict[int, Any] = field(default_factory=dict)  # values of tracers, by identity
     found: list[Captured] = field(default_factory=list)
     bodies: Bodies = field(default_factory=Bodies)
     levels: dict[int, int] = field(default_factory=dict)  # unit (its root) -> level
@@ -102,6 +82,11 @@ class Capture:
         """Follows each outermost call on its own, in code that runs; ends when `enough` says so."""
         with internals.catching(functools.partial(self._follow_root, enough)):
             yield
+
+    @property
+    def ended(self) -> dict[int, str]:
+        """The levels whose first call ended in an error, each with the type of the error."""
+        return {found.number: found.ended for found in self.found if found.ended}
 
     def chain(self, level: int | None) -> list[int]:
         """Returns the captured levels from the outermost down to `level`, and the stated ones above them."""
@@ -149,21 +134,22 @@ class Capture:
     def _around(self, level: int | None) -> list[Captured]:
         return [self.found[n - self.first] for n in self.chain(level) if n >= self.first]
 
-    def mapped(self, captured: Captured) -> ClosedJaxpr | None:
+    def mapped(self, captured: Captured, probed: bool = False) -> ClosedJaxpr | None:
         """Traces a level by itself: what it alone makes of its function; None where that cannot be told."""
         unit, call = captured.unit, captured.call
         if unit is None or None in captured.avals or len(call.out_dims) != len(unit.closed.jaxpr.outvars):
             return None
-        clean = internals.without_probes(unit.closed)
+        own = unit.closed if probed else internals.without_probes(unit.closed)
 
         def fun(shared: list[Any], mapped: list[Any]) -> list[Any]:
-            return internals.evaluate(ClosedJaxpr(clean.jaxpr, shared), mapped)
+            return internals.evaluate(ClosedJaxpr(own.jaxpr, shared), mapped)
 
         shared = [internals.aval_of(var) for var in unit.closed.jaxpr.constvars]
         whole = call.whole(captured.avals)
         handed = [whole[n] for n in captured.inputs]
         try:
-            level = call.alone(fun, captured.inputs)
+            named = replace(call, axis_name=_key(captured)) if probed else call
+            level = named.alone(fun, captured.inputs)
             with jax.enable_x64(captured.x64):
                 return jax.make_jaxpr(level, axis_env=captured.axes)(shared, handed)
         except Exception:  # noqa: BLE001  (a mesh axis, say, that cannot be bound outside of its mesh)
@@ -173,7 +159,7 @@ class Capture:
         captured, new = self._enter(call)
         if captured is None:
             return call.proceed()
-        with self._inside(captured):
+        with self._inside(captured, new):
             out = call.proceed()
         if new:
             self._left(captured, out[0])
@@ -183,7 +169,7 @@ class Capture:
         captured, new = self._enter(call)
         if captured is None:
             return call.proceed()
-        with self._inside(captured):
+        with self._inside(captured, new):
             out = call.proceed(
                 functools.partial(self._example, captured, call, new), axis_name=_key(captured)
             )
@@ -198,7 +184,7 @@ class Capture:
         if captured is None or not new:
             with internals.catching(_as_it_is):
                 return call.proceed()
-        with self._inside(captured), internals.leaks_unchecked():  # we hold tracers while we trace
+        with self._inside(captured, new), internals.leaks_unchecked():  # we hold tracers while we trace
             out = self._root(captured, call)
         if enough(self):
             raise Enough
@@ -219,15 +205,17 @@ class Capture:
             inferred.extend(dims)
             return returned
 
+        attempt = Attempt(run, catches=captured.number in self.failing)
         arrays = [call.leaves[n] for n in mapped]
         try:
-            closed = jax.make_jaxpr(run)(*map(internals.aval, arrays))
+            closed = jax.make_jaxpr(attempt)(*map(internals.aval, arrays))
         except NEEDS_VALUES as error:  # as for one function; or the user's own, which comes again
             captured.note = captured.note or _needs_values(error)
             with internals.catching(_as_it_is):
                 return call.proceed()
         owner = self._innermost(captured)
         owner.root = _seen(closed, arrays)
+        attempt.end()
         out = internals.evaluate(internals.without_probes(closed), arrays)
         return _made(out, returned), tuple(inferred)
 
@@ -247,12 +235,15 @@ class Capture:
         returned: list[Any] = []
 
         def fun(*example: Any) -> list[Any]:
-            returned[:] = call.mapped(_filled(leaves, inputs, example))
+            returned[:] = ending.arrays(call.mapped(_filled(leaves, inputs, example)))
             return returned
 
+        attempt = Attempt(fun, catches=new and captured.number in self.failing)
         try:
             with internals.as_if_unnamed():
-                closed = jax.make_jaxpr(fun)(*map(jax.typeof, arrays))  # with what mesh axes they vary along
+                closed = jax.make_jaxpr(attempt)(
+                    *map(jax.typeof, arrays)
+                )  # with the mesh axes they vary along
         except NEEDS_VALUES as error:
             captured.note = _needs_values(error)
             return call.mapped(leaves)
@@ -266,7 +257,11 @@ class Capture:
         else:
             self.repeats.add(unit.root)
             captured.others.append((unit, tuple(inputs)))
-        return _made(internals.evaluate(unit.closed, arrays), returned)
+        out = internals.evaluate(unit.closed, arrays)
+        if attempt.error is not None:
+            captured.note = ending.note(attempt.error, self.failing[captured.number])
+        attempt.end()
+        return _made(out, returned)
 
     def _enter(self, call: Call) -> tuple[Captured | None, bool]:
         """Returns the level of a call, and whether it is the first call of that level."""
@@ -292,16 +287,23 @@ class Capture:
         number = self.first + len(self.found)
         captured = Captured(number, parent, call, avals, place, axes=internals.named_axes())
         captured.x64 = bool(jax.config.values["jax_enable_x64"])
+        if self.hears is not None and isinstance(call, internals.Call):
+            around = self.found[parent - self.first] if parent is not None and parent >= self.first else None
+            depth = len(self.chain(parent))
+            captured.heard = self.hears(captured, around, depth, self.known)
         self.found.append(captured)
         self._groups[group] = captured
         return captured, True
 
     @contextlib.contextmanager
-    def _inside(self, captured: Captured) -> Iterator[None]:
+    def _inside(self, captured: Captured, new: bool) -> Iterator[None]:
         self._under.append(captured.number)
         try:
             with internals.level(self.stack, captured.number, captured.call):
                 yield
+        except Exception as error:
+            captured.ended = type(error).__name__ if new else captured.ended
+            raise
         finally:
             self._under.pop()
             captured.call.release()

@@ -142,6 +142,8 @@ class Run:
             return None
         self.failed = call
         self.add(levels=levels)
+        wide = retelling.widened(self.report)
+        self.add(equations=wide.equations, levels=wide.levels, returned=wide.returned)
         return told
 
     def _otherwise(self, name: Stage, error: BaseException) -> Failure:

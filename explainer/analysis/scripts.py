@@ -33,6 +33,7 @@ from explainer.analysis.capturing import MOST_LEVELS, Capture, Captured, Enough
 from explainer.analysis.findings import retraces
 from explainer.analysis.inlining import without_jit
 from explainer.analysis.listing import Listing
+from explainer.analysis.reciting import calls, hearing
 from explainer.analysis.run import Plan, Run, needed
 from explainer.errors import message
 from explainer.report import Level
@@ -109,8 +110,9 @@ def _trace(run: Run) -> str:
         run.capture = Capture()
         return "the script made no call of jax.vmap"
     best, trouble = -1, ""
+    failing = needed(run.observed).ended
     for jit in (without_jit, contextlib.nullcontext):  # few scripts cannot do without it
-        capture = Capture()
+        capture = Capture(failing=failing, hears=hearing.listener(run))
         error = _followed(run, capture, wanted, jit())
         same = _agreeing(run, capture)
         if same > best:
@@ -153,7 +155,7 @@ def _batch(run: Run) -> str:
     capture = needed(run.capture)
     if not capture.found:
         return "no call was followed"
-    run.found = found = batching.describe_roots(capture, run.sources)
+    run.found = found = batching.describe_roots(capture, run.sources, len(run.report.levels))
     run.add(equations=found.equations, levels=_merged(run.report.levels, found.captured))
     return ""
 
@@ -196,6 +198,8 @@ def _at_end(run: Run) -> None:
     """Looks for fixes of what failed, and for what is silently wrong."""
     fixing.add_to(run)
     findings.add_to(run)
+    if run.capture is not None:
+        calls.add(run, run.capture)
 
 
 SCRIPT = Plan(

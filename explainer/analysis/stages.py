@@ -28,7 +28,7 @@ from explainer.analysis import (
     values,
 )
 from explainer.analysis.parsing import Program
-from explainer.analysis.reciting import readings
+from explainer.analysis.reciting import calls, hearing, readings
 from explainer.analysis.run import Plan, Run, needed
 from explainer.analysis.wanting import wanted
 from explainer.errors import LimitError
@@ -83,7 +83,7 @@ def _trace(run: Run) -> None:
     """Traces the nest. Where tracing needs a value that plain jax.vmap would have, it is given."""
     program = needed(run.program)
     with warnings.catch_warnings():  # a warning comes once a place: let lowering, which is shown, have it
-        run.nest = nest = tracing.trace(program)
+        run.nest = nest = tracing.trace(program, hears=hearing.listener(run))
     run.add(levels=batching.levels(program, nest))
     if nest.source is not None:
         return
@@ -93,7 +93,7 @@ def _trace(run: Run) -> None:
         _follow_to_failure(run)
         raise
     if axes.never_mapped(program):
-        run.nest = nest = tracing.trace(program, concrete=True)
+        run.nest = nest = tracing.trace(program, concrete=True, hears=hearing.listener(run))
         run.add(levels=batching.levels(program, nest))
     if nest.source is None:
         _follow_to_failure(run)
@@ -105,14 +105,17 @@ def _trace(run: Run) -> None:
 def _follow_to_failure(run: Run) -> None:
     """Adds the equations that a function made before it failed, their batch axes followed."""
     program, nest = needed(run.program), needed(run.nest)
-    again = nest.partial is not None and not nest.kept and axes.never_mapped(program)
-    if again and _cells(program) <= PLAIN_CELLS:
-        with printed.dropped():  # plain jax.vmap has the values of what no level maps, and may get further
-            run.nest = nest = tracing.trace(program, concrete=True)
+    # plain jax.vmap has the values of what no level maps, and may get further
+    shared = nest.partial is not None and not nest.kept and axes.never_mapped(program)
+    concrete = bool(shared) and _cells(program) <= PLAIN_CELLS
+    if concrete or nest.capture.ended:
+        with printed.dropped():
+            run.nest = nest = tracing.trace(program, concrete, nest.capture.ended)
     ended = tracing.up_to_failure(program, nest)
     if ended is not None:
         found = batching.describe(program, ended, run.sources)
-        run.add(equations=found.equations, jaxpr=found.jaxprs, levels=(*run.report.levels, *found.captured))
+        inside = captured.with_texts(found.captured, nest.capture, found.listing)
+        run.add(equations=found.equations, jaxpr=found.jaxprs, levels=(*run.report.levels, *inside))
 
 
 def _raise_as_jax_does(program: Program) -> None:
@@ -246,6 +249,8 @@ def _at_end(run: Run) -> None:
     findings.add_to(run)
     wanted.add(run)
     readings.add(run)
+    if run.nest is not None:
+        calls.add(run, run.nest.capture)
 
 
 def _valued(run: Run) -> tuple[ArgumentReport, ...]:

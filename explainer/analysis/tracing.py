@@ -9,14 +9,14 @@ jaxpr, tagged and probed (`internals`), runs on in its place. What fails, fails 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
 
 from explainer.analysis import axes, internals
-from explainer.analysis.capturing import Capture
+from explainer.analysis.capturing import Capture, Hears
 from explainer.analysis.internals import ClosedJaxpr, Instrumented
 from explainer.analysis.parsing import Program
 
@@ -46,15 +46,22 @@ class Nest:
     capture: Capture = field(default_factory=Capture)  # the calls of jax.vmap inside the function
 
 
-def trace(program: Program, concrete: bool = False) -> Nest:
+def trace(
+    program: Program,
+    concrete: bool = False,
+    failing: Mapping[int, str] | None = None,
+    hears: Hears | None = None,
+) -> Nest:
     """Traces the nest; whatever the user's axes or function raise is left in `error`.
 
     With `concrete`, arrays that no level maps are closed over as values instead of traced, as
-    jax.vmap outside of jit leaves them.
+    jax.vmap outside of jit leaves them. `failing` are the calls inside that an earlier trace saw fail;
+    `hears` is handed each call inside while it is under way.
     """
     arrays = axes.array_operands(program)
     kept = axes.never_mapped(program) if concrete else ()
-    capture = Capture(len(program.levels), len(program.levels) - 1 if program.levels else None)
+    outer = len(program.levels) - 1 if program.levels else None
+    capture = Capture(len(program.levels), outer, failing or {}, hears)
     nest = Nest(tuple(position for position in arrays if position not in kept), kept, capture=capture)
     try:
         nest.jaxpr = _traced(program, nest, 0, _handed(program, nest, arrays, 0))[0]
@@ -89,6 +96,8 @@ def _example(program: Program, nest: Nest, arrays: tuple[int, ...], leaves: list
     def fun(*example: Any) -> Any:
         args, kwargs = axes.rebuild(program, nest.traced, example, others(program, nest))
         nest.entered = True
+        if not program.levels:  # an example is the whole
+            nest.capture.known = _known(program, nest, example)
         try:
             result = program.function(*args, **kwargs)
         except Exception as error:  # noqa: BLE001  (raised again below, when what was traced before is kept)
@@ -111,6 +120,12 @@ def _example(program: Program, nest: Nest, arrays: tuple[int, ...], leaves: list
     nest.source = internals.instrument(jaxpr, nest.capture.bodies)
     out = internals.evaluate(nest.source.closed, here)
     return jax.tree.unflatten(jax.tree.structure(result), out)
+
+
+def _known(program: Program, nest: Nest, leaves: Sequence[Any]) -> dict[int, Any]:
+    """Returns the values that tracers stand for, by the identity of the tracer."""
+    pairs = zip(nest.traced, leaves, strict=True)
+    return {id(leaf): program.operands[position].value for position, leaf in pairs}
 
 
 def _made_of_arrays(result: Any) -> bool:
@@ -168,7 +183,7 @@ def whatever_out_axes(program: Program, nest: Nest) -> ClosedJaxpr | None:
     Only for looking: where a level puts its results changes nothing about the values inside.
     None: it fails with those, too.
     """
-    if nest.source is None or not program.levels:
+    if nest.source is None:
         return None
     fun = _replayed(nest, nest.source.closed, nest.outputs[len(program.levels)])
     for k in reversed(range(len(program.levels))):

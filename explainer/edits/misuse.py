@@ -49,6 +49,11 @@ def _misnamed(text: Text) -> Iterator[Edit]:
             new = text.replaced(node, repr(name))
             said = f"Name the axis as the code that communicates along it does: axis_name={name!r}"
             yield Edit(new, said, 0.4)
+        for node in makings:  # jax.vmap without a name is given one elsewhere, level by level
+            spread = last_name(node.func) == "pmap" or (node.args and last_name(node.args[0]) == "pmap")
+            if spread and not any(keyword.arg == "axis_name" for keyword in node.keywords):
+                new = text.replaced(node, f"{text.of(node)[:-1].rstrip().rstrip(',')}, axis_name={name!r})")
+                yield Edit(new, f"Name the axis that the code communicates along: axis_name={name!r}", 0.4)
 
 
 def named(code: str, names: Sequence[str]) -> list[Edit]:

@@ -14,6 +14,7 @@ from explainer.report import Blame, Finding, Fix, Reading, Report
 from explainer.spec import Request
 from explainer.views import carets, diagnosis_text, fix_text
 from explainer.views.markup import Html, diff_line, escape, join, prose, tag
+from explainer.views.spoken import spoken
 
 _SIGNS = {"-": "pg-out", "+": "pg-in", " ": "", "…": ""}
 _SEVERITY = {"error": "pg-bad", "warning": "pg-warn", "info": ""}
@@ -63,8 +64,13 @@ def wanted(report: Report) -> Html:
 
 
 def readings(report: Report) -> Html:
-    """Returns the nest of levels in other words."""
-    return join(_reading(reading) for reading in report.readings)
+    """Returns the nest of levels, and every call, in other words."""
+    parts: list[Html] = []
+    for group in spoken(report):
+        parts += [tag("h3", escape(group.call))] if group.call else []
+        parts += map(_reading, group.readings)
+        parts += [tag("p", prose(group.why_not), "pg-words")] if group.why_not else []
+    return join(parts)
 
 
 def _finding(finding: Finding, report: Report) -> Html:

@@ -176,7 +176,7 @@ def _equation(equation: Equation, names: Sequence[str]) -> Iterator[list[Html]]:
         _source(equation),
         join((pad, tag("b", escape(equation.primitive)))),
         join((type_text(out.dtype, out.shape) for out in equation.outputs), "<br>"),
-        join((_batched(out, names) for out in equation.outputs), "<br>"),
+        join((_batched(out, equation, names) for out in equation.outputs), "<br>"),
     ]
     if made := _made(equation, names):
         yield [made]
@@ -189,9 +189,9 @@ def _source(equation: Equation) -> Html:
     return tag("span", escape(words), "pg-source", title=words)
 
 
-def _batched(out: BatchedAval, names: Sequence[str]) -> Html:
+def _batched(out: BatchedAval, equation: Equation, names: Sequence[str]) -> Html:
     if not out.tracked:
-        return tag("span", "not tracked: JAX replaced this body", "pg-note")
+        return tag("span", f"not tracked: {level_text.untracked(equation)}", "pg-note")
     shared = bool(names) and all(axis is None for axis in out.batch_dims)
     return join((aval(out, names), tag("span", " shared", "pg-note"))) if shared else aval(out, names)
 

@@ -46,7 +46,7 @@ VIEWS = (
     View("X-ray", lambda report: report.jaxpr is not None, xray.xray),
     View("Lens", lambda report: report.values is not None, lens.view),
     View("Layers", lambda report: report.jaxpr is not None or bool(report.layers), layers.layers),
-    View("Read aloud", lambda report: bool(report.readings), readings.readings, whole=True),
+    View("Read aloud", lambda report: bool(report.readings or report.unspoken), readings.readings),
     View("Jaxpr", lambda report: report.jaxpr is not None, jaxprs.jaxprs),
     View("Output", lambda report: bool(report.outputs), outputs.outputs),
     View("Timing", lambda report: report.timing is not None, timing.timing, whole=True),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from explainer.report import BatchedAval, Equation, Report
 from explainer.ui import markup, why
 from explainer.ui.markup import Html, escape, join, tag
-from explainer.views import rewrites
+from explainer.views import level_text, rewrites
 from explainer.views.rewrites import Rewrite
 
 _MANY = 4  # primitives that batching made of one; beyond that only their number is shown
@@ -28,6 +28,10 @@ def xray(report: Report) -> None:
     left_out = len(report.equations) - len(equations)
     if left_out:
         markup.show(tag("p", escape(f"{left_out:,} more equations are in the jaxpr."), "pg-note"))
+    call = next(iter(report.stated[-1:]), None)
+    if call is not None and call.note:  # how far the equations of a call go that failed
+        said = f"{call.transform} {call.name}: {call.note}."
+        markup.show(tag("p", escape(said), "pg-note"))
 
 
 def _with_bodies(equations: Sequence[Equation]) -> Iterator[tuple[Equation, str]]:
@@ -40,7 +44,7 @@ def _with_bodies(equations: Sequence[Equation]) -> Iterator[tuple[Equation, str]
 
 def _row(report: Report, equation: Equation, names: Sequence[str], body: str) -> Html:
     one = join((markup.dtype_shape(out.dtype, out.shape) for out in equation.outputs), "<br>")
-    batched = join((_batched(out, names) for out in equation.outputs), "<br>")
+    batched = join((_batched(out, equation, names) for out in equation.outputs), "<br>")
     batched = join((batched, why.asked(report, equation)))
     cells = [escape(equation.id), _source(equation), _primitive(equation, body), one, batched]
     said = rewrites.rewrite(equation, names)
@@ -48,9 +52,9 @@ def _row(report: Report, equation: Equation, names: Sequence[str], body: str) ->
     return markup.row(cells, markup.equation_class(equation.id), under)
 
 
-def _batched(out: BatchedAval, names: Sequence[str]) -> Html:
+def _batched(out: BatchedAval, equation: Equation, names: Sequence[str]) -> Html:
     if not out.tracked:
-        return tag("span", "JAX replaced this body", "pg-mute")
+        return tag("span", level_text.untracked(equation), "pg-mute")
     if all(axis is None for axis in out.batch_dims):
         return (
             join((markup.aval(out, names), tag("span", " shared", "pg-mute")))

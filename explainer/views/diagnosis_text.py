@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from explainer.report import Blame, Finding, Fix, Reading, Report
 from explainer.spec import Request
 from explainer.views import carets, fix_text, mismatch
+from explainer.views.spoken import spoken
 
 _WIDTH = 100
 
@@ -76,8 +77,13 @@ def wanted(report: Report) -> list[str]:
 
 
 def read_aloud(report: Report) -> list[str]:
-    """Returns the nest of levels said in other words, each with what proved it."""
-    return [line for reading in report.readings for line in _reading(reading)]
+    """Returns the nest of levels, and every call, said in other words, each with what proved it."""
+    lines: list[str] = []
+    for group in spoken(report):
+        own = [line for reading in group.readings for line in _reading(reading)]
+        own += _prose(group.why_not)
+        lines += [f"{group.call}:", *_indented(own)] if group.call else own
+    return lines
 
 
 def read_as(reading: Reading) -> str:

@@ -58,6 +58,8 @@ def focus(report: Report, level: int | None) -> Report:
         values=_values(report, view, equations),
         returned=tuple(view.crossing(value) for value in picked.leaves) if _followed(picked) else (),
         layers=tuple(map(view.layer, report.layers)),
+        readings=tuple(replace(each, levels=()) for each in report.readings if level in each.levels),
+        unspoken=tuple(replace(each, levels=()) for each in report.unspoken if level in each.levels),
     )
 
 

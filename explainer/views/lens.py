@@ -13,6 +13,7 @@ from typing import cast
 
 from explainer.intermediates import Bad, Loop, Proof, Values
 from explainer.report import BatchedAval, Equation, Leaf, Level, Report
+from explainer.views import level_text
 from explainer.xray import MappedLeaf
 
 Place = tuple[int, ...]
@@ -124,7 +125,7 @@ def _missing(
     if _values(report).note:
         return _values(report).note
     if not aval.tracked:
-        return "JAX replaced this body"
+        return level_text.untracked(equation)
     if any(number >= loop.count for loop, number in zip(around, numbers, strict=True)):
         return "did not run: the loop had ended"
     if "branches" in equation.body:

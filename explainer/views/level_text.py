@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from explainer.report import Crossing, Level, Report
+from explainer.report import Crossing, Equation, Level, Report
 
 
 def call_text(report: Report) -> str:
@@ -89,6 +89,11 @@ def closed_over(value: Crossing, levels: Sequence[Level]) -> str:
     """Returns where a closed-over value comes from: "from level i", or "shared" by every example."""
     names = [level.name for level, dim in zip(levels, value.aval.batch_dims, strict=False) if dim is not None]
     return f"from level {', '.join(names)}" if names else "closed over, shared"
+
+
+def untracked(equation: Equation) -> str:
+    """Returns why it is not known where the levels have their axes in the outputs of an equation."""
+    return "JAX dropped this body with the error" if equation.dropped else "JAX replaced this body"
 
 
 def _count(number: int, thing: str) -> str:

@@ -200,38 +200,6 @@ def test_the_mismatch_names_the_levels_of_the_report():
     ]
 
 
-REFUSED = {
-    "axis=": ("jax.vmap(jnp.sin, axis=1)(jnp.ones(3))", "unknown_parameter", "in_axes=1"),
-    "torch's names": ("jax.vmap(jnp.dot, in_dims=(0, None))", "unknown_parameter", "in_axes=(0, None)"),
-    "jit's": ("jax.vmap(jnp.sum, static_argnums=1)", "unknown_parameter", "None in in_axes"),
-    "as a decorator": (
-        "@jax.vmap(in_axes=1)\ndef f(x): return x",
-        "no_function",
-        "@partial(jax.vmap, in_axes=1)",
-    ),
-    "called already": ("jax.vmap(jnp.sum(jnp.ones(3)))", "not_a_function", "jax.vmap(jnp.sum)(jnp.ones(3))"),
-    "arguments as axes": (
-        "X = jnp.ones(3)\njax.vmap(jnp.dot, X, X)",
-        "arguments_as_axes",
-        "jax.vmap(jnp.dot)(X, X)",
-    ),
-    "a tree, not called yet": (
-        'g = jax.vmap(lambda p: p["a"], in_axes={"a": 0})',
-        "unwrapped_spec",
-        "in_axes=({'a': 0},)",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_jax_vmap_itself_refuses_is_told_with_what_to_write(name):
-    code, kind, cure = REFUSED[name]
-    failure = explainer.explain(Request(code), until="run").failure
-    assert failure is not None and failure.kind == kind
-    assert cure in failure.explanation
-    assert failure.blame.spans
-
-
 def test_an_error_raised_on_purpose_stays_ones_own():
     code = 'def f(x):\n    raise LookupError("mine")\njax.vmap(f)(jnp.ones(3))'
     failure = explainer.explain(Request(code), until="run").failure

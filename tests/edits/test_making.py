@@ -61,6 +61,8 @@ def test_an_argument_is_edited_where_the_call_hands_it_over():
 
 
 def test_a_misnamed_keyword_is_written_as_in_axes():
+    unnamed = 'jax.pmap(lambda x: lax.psum(x, "i"),)(X)'
+    assert misuse(unnamed)[0].text == """jax.pmap(lambda x: lax.psum(x, "i"), axis_name='i')(X)"""
     assert misuse("vmap(f, axis=1)(x); g(axis=1)")[0].text == "vmap(f, in_axes=1)(x); g(axis=1)"
 
 

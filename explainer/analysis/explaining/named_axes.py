@@ -15,8 +15,10 @@ from explainer.report import Blame
 
 def unbound_axis_name(scene: Scene) -> Told | None:
     """Explains a collective along an axis name that no level has."""
-    if not isinstance(scene.error, NameError) or scene.program is None or scene.error.name is not None:
+    if not isinstance(scene.error, NameError) or scene.error.name is not None:
         return None  # Python says which name it misses, JAX does not
+    if scene.program is None:
+        return _outside_of_levels(scene)
     program = scene.program
     named = [f"{level.name}: axis_name={level.axis_name!r}" for level in program.levels if level.axis_name]
     named += devices.bound_names(scene)
@@ -32,6 +34,23 @@ def unbound_axis_name(scene: Scene) -> Told | None:
         f"binds. {have} "
         f"Set it on the level whose examples should communicate: jax.vmap(..., axis_name={name}).",
         Blame(levels=tuple(range(len(program.levels)))),
+        kind="unbound_axis_name",
+    )
+
+
+def _outside_of_levels(scene: Scene) -> Told | None:
+    """Explains a collective of a script that stands in no vmap: under pmap or shard_map, or under nothing."""
+    asked = _axis_names(scene)
+    span = scene.sources.of_error(scene.error)
+    if not asked or span is None:
+        return None
+    bound, name = devices.bound_names(scene), repr(asked[0])
+    have = f"Bound there: {', '.join(bound)}." if bound else "Nothing around it binds an axis name."
+    return Told(
+        f"`{scene.sources.text(span)}` communicates along axis name {name}, which is not bound where it "
+        f"stands. {have} Name the axis where the function is mapped: jax.pmap(..., axis_name={name}) or "
+        f"jax.vmap(..., axis_name={name}).",
+        Blame(spans=(span,)),
         kind="unbound_axis_name",
     )
 

@@ -22,6 +22,7 @@ from jax import lax
 
 from explainer.analysis import internals
 from explainer.analysis.explaining.scene import Handed, Scene, handed_leaves, type_name
+from explainer.analysis.failing.callsites import parsed
 from explainer.analysis.spans import Place
 from explainer.analysis.values import dtype_name
 from explainer.report import Span
@@ -216,7 +217,7 @@ class Site:
         if not self.outer:
             return None
         place, *rest = self.outer
-        tree = _parsed(place.whole)
+        tree = parsed(place.whole)
         found = None if tree is None else _find(tree, place)
         if found is None or not isinstance(found[0], ast.Call):
             return None
@@ -234,7 +235,7 @@ def site(scene: Scene) -> Site | None:
         errors.insert(0, nest.error)  # its tracers stand for variables of the partial jaxpr
     for error in errors:
         places = scene.sources.places_of_error(error)
-        tree = _parsed(places[-1].whole) if places else None
+        tree = parsed(places[-1].whole) if places else None
         found = None if tree is None else _find(tree, places[-1])
         if found is not None:
             return Site(scene, places[-1], *found, outer=tuple(reversed(places[:-1])))
@@ -279,7 +280,7 @@ def check(scene: Scene) -> Site | None:
     """Returns the condition of the user's own assert, or of the `if` around a raise, that ended the call."""
     for error in (scene.nest.error if scene.nest is not None else None, scene.error):
         places = [] if error is None else scene.sources.places_of_error(error)
-        tree = _parsed(places[-1].whole) if places else None
+        tree = parsed(places[-1].whole) if places else None
         for node, parents in _walk(tree, ()) if tree is not None else ():
             if places[-1].span_of(node) != places[-1].span:
                 continue
@@ -294,16 +295,9 @@ def check(scene: Scene) -> Site | None:
 
 def around(place: Place) -> tuple[ast.AST, ...]:
     """Returns the nodes around the expression at a place, innermost first."""
-    tree = _parsed(place.whole)
+    tree = parsed(place.whole)
     found = None if tree is None else _find(tree, place)
     return () if found is None else found[1]
-
-
-def _parsed(text: str) -> ast.Module | None:
-    try:
-        return ast.parse(text)
-    except (SyntaxError, ValueError):  # a cell with magics: nothing is known of its expressions
-        return None
 
 
 def _find(tree: ast.Module, place: Place) -> tuple[ast.expr, tuple[ast.AST, ...]] | None:

@@ -26,6 +26,7 @@ class Making:
     range: Range
     texts: dict[str, str]
     function: str  # the name of what it maps, as written: "f", "jnp.dot"; "" for an expression
+    expression: str = ""  # what it maps, as written: "f", "lambda x: x * 2"; "" for a decorated function
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +115,9 @@ def making(node: ast.Call) -> Making:
     texts |= {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords if keyword.arg}
     place = (node.lineno, node.col_offset, node.end_lineno or node.lineno, node.end_col_offset or 0)
     function = _function_of(node)
-    name = ast.unparse(function) if function is not None and _name(function) else ""
-    return Making(place, {name: text for name, text in texts.items() if name in SETTINGS}, name)
+    text = "" if function is None else ast.unparse(function)
+    settings = {name: text for name, text in texts.items() if name in SETTINGS}
+    return Making(place, settings, text if _name(function) else "", text)
 
 
 def _resolved(tree: ast.Module, expression: ast.expr | None, level: Wanted) -> ast.Call | None:

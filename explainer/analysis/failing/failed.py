@@ -11,24 +11,20 @@ function depends on what happens around it), the shapes are worked out from the 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import jax
-import jax.numpy as jnp
 
-from explainer.analysis import axes, internals, parsing, printed, tracing
-from explainer.analysis.failing import callsites, naming
-from explainer.analysis.failing.written import Written, callers, named_in, names_of, span_of
-from explainer.analysis.internals import Made, Mapped, Setting
-from explainer.analysis.parsing import ParsedLevel, Program, level_letter
+from explainer.analysis import axes, internals, printed, tracing
+from explainer.analysis.failing import callsites, stating
+from explainer.analysis.failing.written import Written, callers, named_in
+from explainer.analysis.internals import Made, Mapped
+from explainer.analysis.parsing import Program
 from explainer.analysis.spans import Sources
 from explainer.analysis.tracing import Nest
-from explainer.analysis.values import dtype_name
 from explainer.report import Span
-from explainer.source import ShapeSpec
-from explainer.spec import Argument, Request, Vmap
+from explainer.spec import Request
 
 keeping = internals.keeping_frames
 """Keeps the frames that JAX removes from tracebacks meanwhile; user code runs as ever."""
@@ -116,8 +112,8 @@ def _refused(error: BaseException, made: Made, sources: Sources) -> FailedCall |
         return None
     making = callsites.making(written.call)
     mapped = Mapped(setting, tuple(named_in(scope, name) for name in names), {}, False, made.outer)
-    levels = (_level(setting, making.texts, 0),)
-    program = _program(setting.fun, mapped, names, levels, scope)
+    levels = (stating.level(setting, making.texts, 0),)
+    program = stating.program(setting.fun, mapped, names, levels, scope)
     nest, ended = _nest(program, error, [mapped])
     file = place[0].f_code.co_filename
     return FailedCall(error, program, nest, span, (span,), (), (), file, ended) if ended else None
@@ -151,114 +147,14 @@ def _taken_apart(
 ) -> FailedCall:
     around: list[Around] = []
     for calls in nests[:-1]:
-        program, span, _, _ = _stated(calls[0], len(under), sources)
-        under += tuple(level.name for level in program.levels)
-        around.append(Around(program, tuple(_avals(program, calls)), span))
-    program, span, makings, file = _stated(nests[-1][0], len(under), sources)
-    nest, ended = _nest(program, error, nests[-1])
-    return FailedCall(error, program, nest, span, makings, tuple(around), under, file, ended)
-
-
-def _stated(
-    call: Mapped, depth: int, sources: Sources
-) -> tuple[Program, Span | None, tuple[Span | None, ...], str]:
-    """Puts a call as the user would have stated it: its program, its span, those of its makings, the file."""
-    settings = _settings(call.setting)
-    function = settings[-1].fun
-    place, span = callers(call.outer, sources)
-    text = None if place is None else Written.of(place)
-    names = names_of(call, function, place, text)
-    makings = (None,) * len(settings) if text is None else text.makings(settings)
-    levels = tuple(
-        _level(setting, making.texts if making else {}, depth + k)
-        for k, (setting, making) in enumerate(zip(settings, makings, strict=True))
+        outer = stating.stated(calls[0], len(under), sources)
+        under += tuple(level.name for level in outer.program.levels)
+        around.append(Around(outer.program, tuple(_avals(outer.program, calls)), outer.span))
+    call = stating.stated(nests[-1][0], len(under), sources)
+    nest, ended = _nest(call.program, error, nests[-1])
+    return FailedCall(
+        error, call.program, nest, call.span, call.spans, tuple(around), under, call.file, ended
     )
-    scope = {} if place is None else {**place[0].f_globals, **place[0].f_locals}
-    program = _program(function, call, names, levels, scope)
-    if makings[-1] is not None and makings[-1].function:
-        program = replace(program, name=makings[-1].function)  # as the user calls it
-    if text is not None:
-        program = _as_handed_over(program, text.handed(scope))
-    file = "" if place is None else place[0].f_code.co_filename
-    return program, span, tuple(span_of(making, span, text) for making in makings), file
-
-
-def _as_handed_over(program: Program, known: Mapping[int, str]) -> Program:
-    """Names leaves as the user's call does where a library handed the very arrays on: args[0] -> X."""
-    paths = [operand.path for operand in program.operands]
-    named = [known.get(id(operand.value), operand.path) for operand in program.operands]
-    if named == paths or len(set(named)) != len(named):
-        return program
-    pairs = zip(program.operands, named, strict=True)
-    return replace(program, operands=tuple(replace(operand, path=path) for operand, path in pairs))
-
-
-def _settings(outermost: Setting) -> list[Setting]:
-    """Lists the levels of a nest made at once, those that the call never came to included."""
-    found = [outermost]
-    while (inner := found[-1].inner) is not None:
-        found.append(inner)
-    return found
-
-
-def _level_name(setting: Setting, depth: int) -> str:
-    return setting.axis_name if isinstance(setting.axis_name, str) else level_letter(depth)
-
-
-def _level(setting: Setting, written: dict[str, str], depth: int) -> ParsedLevel:
-    """Puts a level as if it was stated; its texts are the user's own where they were found."""
-
-    def text(name: str) -> str:
-        return written.get(name) or internals.text(getattr(setting, name))
-
-    def optional(name: str) -> str | None:
-        return None if getattr(setting, name) is None else text(name)
-
-    name = setting.axis_name
-    return ParsedLevel(
-        name=_level_name(setting, depth),
-        text=Vmap(
-            in_axes=text("in_axes"),
-            out_axes=text("out_axes"),
-            axis_name=name if isinstance(name, str) else optional("axis_name"),
-            axis_size=optional("axis_size"),
-            spmd_axis_name=optional("spmd_axis_name"),
-        ),
-        in_axes=setting.in_axes,
-        out_axes=setting.out_axes,
-        axis_name=name,
-        axis_size=setting.axis_size,
-        spmd_axis_name=setting.spmd_axis_name,
-    )
-
-
-def _program(
-    function: Any, call: Mapped, names: Sequence[str], levels: tuple[ParsedLevel, ...], scope: dict[str, Any]
-) -> Program:
-    values = dict(zip(names, map(_promised, call.args), strict=True))
-    values |= {name: _promised(value) for name, value in call.kwargs.items()}
-    arguments = tuple(
-        Argument(name, naming.text(value), n >= len(names)) for n, (name, value) in enumerate(values.items())
-    )
-    request = Request(function=naming.name(function), arguments=arguments)
-    program = parsing.program(request, scope, function, values, levels)
-    return replace(program, name=naming.name(function), context=object())
-
-
-def _promised(value: Any) -> Any:
-    """Puts promises of arrays in the place of tracers, which are dead by now; a tree without any stays."""
-    if not any(map(internals.is_tracer, jax.tree.leaves(value))):
-        return value
-    return jax.tree.map(_promise, value)
-
-
-def _promise(leaf: Any) -> Any:
-    leaf = internals.primal(leaf)
-    if not internals.is_tracer(leaf):
-        return leaf
-    aval = internals.aval(leaf)
-    is_key = jnp.issubdtype(aval.dtype, jax.dtypes.prng_key)
-    return ShapeSpec("key" if is_key else dtype_name(aval.dtype), tuple(aval.shape))
 
 
 def _nest(program: Program, error: BaseException, calls: Sequence[Mapped]) -> tuple[Nest, bool]:

@@ -18,7 +18,18 @@ from explainer.analysis.failing.failed import FailedCall
 from explainer.analysis.parsing import Program
 from explainer.analysis.spans import Sources
 from explainer.errors import message
-from explainer.report import AxesTemplate, Blame, Failure, Lane, Level, Mismatch, Report, Span
+from explainer.report import (
+    AxesTemplate,
+    BatchedAval,
+    Blame,
+    Crossing,
+    Failure,
+    Lane,
+    Level,
+    Mismatch,
+    Report,
+    Span,
+)
 from explainer.spec import Request, Stage
 
 
@@ -39,6 +50,27 @@ def levels(call: FailedCall, found: Sequence[Level]) -> tuple[tuple[Level, ...],
         parent = _put(every, replace(level, parent=parent, outputs=(), note=note))
         ids.append(parent)
     return _with_values(every, call, ids), tuple(ids)
+
+
+def widened(report: Report) -> Report:
+    """Returns a report in which every value has an entry for each level, those added last included."""
+    count = len(report.levels)
+
+    def aval(value: BatchedAval) -> BatchedAval:
+        missing = (None,) * (count - len(value.batch_dims))
+        because = (*value.because, *missing) if value.because else ()
+        return replace(value, batch_dims=(*value.batch_dims, *missing), because=because)
+
+    def crossings(values: Sequence[Crossing]) -> tuple[Crossing, ...]:
+        return tuple(replace(value, aval=aval(value.aval)) for value in values)
+
+    equations = (replace(each, outputs=tuple(map(aval, each.outputs))) for each in report.equations)
+    crossed = (
+        replace(each, enters=crossings(each.enters), leaves=crossings(each.leaves)) for each in report.levels
+    )
+    return replace(
+        report, equations=tuple(equations), levels=tuple(crossed), returned=crossings(report.returned)
+    )
 
 
 def _with_values(every: Sequence[Level], call: FailedCall, ids: Sequence[int]) -> tuple[Level, ...]:

@@ -81,11 +81,13 @@ from explainer.analysis.internals.vmap_frames import Made as Made
 from explainer.analysis.internals.vmap_frames import Mapped as Mapped
 from explainer.analysis.internals.vmap_frames import Place as Place
 from explainer.analysis.internals.vmap_frames import Setting as Setting
+from explainer.analysis.internals.vmap_frames import bodies_of as bodies_of
 from explainer.analysis.internals.vmap_frames import called_by_us as called_by_us
 from explainer.analysis.internals.vmap_frames import is_ours as is_ours
 from explainer.analysis.internals.vmap_frames import keeping_frames as keeping_frames
 from explainer.analysis.internals.vmap_frames import vmap_calls as vmap_calls
 from explainer.analysis.internals.vmap_frames import vmap_making as vmap_making
+from explainer.analysis.internals.vmap_frames import vmap_under_way as vmap_under_way
 from explainer.analysis.internals.wires import End as End
 from explainer.analysis.internals.wires import Wire as Wire
 from explainer.analysis.internals.wires import wires as wires

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import os
+import sys
 import threading
 import types
 from collections.abc import Iterator, Mapping
@@ -22,10 +23,23 @@ from typing import Any
 import jax
 from jax._src import core, traceback_util
 
+_JAX = os.path.dirname(jax.__file__) + os.sep
 _API = os.path.join(os.path.dirname(jax.__file__), "_src", "api.py")
 _OURS = str(Path(__file__).parents[2]) + os.sep
 _VMAPPED = "vmap.<locals>.vmap_f"
 _BOUNDARY = "api_boundary.<locals>.reraise_with_filtered_traceback"
+
+_FLOW = os.path.join("_src", "lax", "control_flow", "")
+_TRACING = {
+    (os.path.join("_src", "pjit.py"), "cache_miss"): "jax.jit",
+    (f"{_FLOW}loops.py", "scan"): "jax.lax.scan",
+    (f"{_FLOW}loops.py", "map"): "jax.lax.map",
+    (f"{_FLOW}loops.py", "while_loop"): "jax.lax.while_loop",
+    (f"{_FLOW}loops.py", "fori_loop"): "jax.lax.fori_loop",
+    (f"{_FLOW}conditionals.py", "_cond"): "jax.lax.cond",
+    (f"{_FLOW}conditionals.py", "switch"): "jax.lax.switch",
+}
+"""JAX's functions that trace what they are given to a body, by file and name."""
 
 Place = tuple[types.FrameType, int]
 """A frame of a traceback and the offset of the instruction it was at."""
@@ -129,6 +143,23 @@ def vmap_calls(error: BaseException) -> tuple[Mapped, ...]:
     return tuple(_mapped(places, n) for n in at)
 
 
+def vmap_under_way() -> Mapped | None:
+    """Returns the innermost call of a vmapped function that this code runs in, its arguments fitted."""
+    frame = sys._getframe(1)
+    while frame is not None and not _is(frame, _VMAPPED):
+        frame = frame.f_back
+    if frame is None:
+        return None
+    names = frame.f_locals
+    outer: list[Place] = []
+    further = frame.f_back
+    while further is not None:
+        if further.f_code.co_qualname != _BOUNDARY:
+            outer.append((further, further.f_lasti))
+        further = further.f_back
+    return Mapped(_setting(names), tuple(names["args"]), dict(names["kwargs"]), True, tuple(outer))
+
+
 def vmap_making(error: BaseException) -> Made | None:
     """Returns the use of `jax.vmap` that raised an error itself, before anything was called."""
     places = _places(error)
@@ -138,6 +169,24 @@ def vmap_making(error: BaseException) -> Made | None:
             names = frame.f_locals
             return Made(tuple(names["args"]), dict(names["kwargs"]), tuple(reversed(places[:n])))
     return None
+
+
+def bodies_of(error: BaseException) -> tuple[str, ...]:
+    """Lists what traced the user's function that raised an error, inside the innermost vmapped one.
+
+    An error in the step of a scan ──▶ ("jax.lax.scan",); outermost first.
+    """
+    found: list[str] = []
+    users = False  # past the user's own frame that raised: what stands in JAX's inside it is JAX's own
+    for frame, _ in reversed(_places(error)):
+        if _is(frame, _VMAPPED):
+            break
+        file, name = frame.f_code.co_filename, frame.f_code.co_name
+        users = users or not file.startswith((_JAX, _OURS))
+        known = _TRACING.get((file.removeprefix(_JAX), name))
+        if users and known is not None:
+            found.insert(0, known)
+    return tuple(dict.fromkeys(found))
 
 
 def setting(function: Any) -> Setting | None:

@@ -31,7 +31,7 @@ from explainer.views import aloud
 from explainer.views.aloud import Spoken
 
 _SECONDS = 0.5
-_SLOW = 2.0  # seconds of trace, compilation and run of the nest itself, beyond which it is not done again
+SLOW = 2.0  # seconds of trace, compilation and run of the nest itself, beyond which it is not done again
 _NO_ARRAY = ("key<", "float0")  # dtypes that NumPy has no arrays of
 
 
@@ -46,15 +46,23 @@ def add(run: Run) -> None:
     if not trials.computable(run.outputs) or any(not level.axis_size for level in report.stated):
         return
     timing = report.timing
-    if timing is not None and timing.trace + (timing.compile or 0.0) + (timing.first_call or 0.0) > _SLOW:
+    if timing is not None and timing.trace + (timing.compile or 0.0) + (timing.first_call or 0.0) > SLOW:
         return
     tree = nest.outputs[len(program.levels)]
-    names = _names([level.name for level in report.stated], program)
-    stack = replace(stated(report.stated), names=names)
-    spoken = trials.spoken(stack, tree, " ".join(report.request.function.split()) or program.name)
-    with printed.dropped(), warnings.catch_warnings():
+    function = " ".join(report.request.function.split()) or program.name
+    with printed.dropped():
+        run.add(readings=tuple(proven(trials, report.stated, tree, function, run.outputs)))
+
+
+def proven(
+    trials: Trials, levels: Sequence[Level], tree: Any, function: str, outputs: Any
+) -> Iterator[Reading]:
+    """Lists the readings of a nest that give its `outputs`; `tree` is the output tree of one example."""
+    names = _names([level.name for level in levels], trials.program)
+    stack = replace(stated(levels), names=names)
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        run.add(readings=tuple(_proven(spoken, stack, trials, run.outputs)))
+        yield from _proven(trials.spoken(stack, tree, function), stack, trials, outputs)
 
 
 def stated(levels: Sequence[Level]) -> Stack:
