@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
-import operator
 import os
 import platform
 import time
@@ -70,9 +69,8 @@ class Run:
         self.emit = emit
         self.limits = limits
         self.sources = Sources(request, main)
-        empty = Report(request, environment=_environment())
-        self._fields = dict(zip(_FIELDS, _values(empty), strict=True))
-        self._report: Report | None = empty
+        self._fields = {"request": request, **_DEFAULTS, "environment": _environment()}  # in their order
+        self._report: Report | None = None
         self.program: Program | None = None
         self.nest: Nest | None = None
         self.found: batching.Description | None = None
@@ -194,8 +192,7 @@ class Run:
         return self.report
 
 
-_FIELDS = tuple(each.name for each in fields(Report))
-_values = operator.attrgetter(*_FIELDS)
+_DEFAULTS = {each.name: each.default for each in fields(Report) if each.name != "request"}
 
 
 @functools.cache

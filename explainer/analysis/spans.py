@@ -9,22 +9,25 @@ frame that stands in one of the user's texts is the one that counts; those furth
 from __future__ import annotations
 
 import ast
+import itertools
 import linecache
+import operator
 import os
 import sysconfig
 import types
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from explainer.analysis import internals
 from explainer.report import Span
 from explainer.spec import Request
 
+_file = operator.attrgetter("co_filename")
 
-@dataclass(frozen=True, slots=True)
-class Trail:
+
+class Trail(NamedTuple):
     """The user's expressions under way when an equation was made, innermost first.
 
     `made` is what JAX recorded. JAX traces a function once and remembers its equations: in the body of
@@ -134,9 +137,10 @@ class Sources:
         if span is None:
             return ""
         lines = self._lines[span.source][span.line - 1 : span.end_line]
+        if len(lines) == 1:
+            return lines[0][span.column : span.end_column].strip()
         if not lines:
             return ""
-        lines = [*lines]
         lines[-1] = lines[-1][: span.end_column]
         lines[0] = lines[0][span.column :]
         return " ".join(part.strip() for part in lines)
@@ -150,12 +154,10 @@ class Sources:
         return file in self._names
 
     def _made(self, eqn: Any) -> tuple[Span, ...]:
-        known = self._names
-        spans = [
-            self._span(code, offset)
-            for code, offset in internals.frames(eqn)
-            if code.co_filename in known or (self._live and self._has(code.co_filename))
-        ]
+        codes, offsets = internals.raw_frames(eqn)  # a dozen an equation, most of them JAX's
+        users = map(self._has if self._live else self._names.__contains__, map(_file, codes))
+        own = itertools.compress(zip(codes, offsets, strict=True), users)
+        spans = [self._span(code, offset) for code, offset in own]
         return tuple([span for span in spans if span is not None])
 
     def _inside(self, eqn: Any, jaxpr: Any, made: tuple[Span, ...], outer: Trail) -> int:
@@ -190,14 +192,10 @@ class Sources:
         line, end_line, column, end_column = self._positions[id(code)][offset // 2]
         if line is None or end_line is None or column is None or end_column is None:
             return None
-        lines = self._lines[self._names[code.co_filename]]
-        return Span(
-            line,
-            _characters(lines, line, column),
-            end_line,
-            _characters(lines, end_line, end_column),
-            self._names[code.co_filename],
-        )
+        source = self._names[code.co_filename]
+        lines = self._lines[source]
+        begins, ends = _characters(lines, line, column), _characters(lines, end_line, end_column)
+        return Span(line, begins, end_line, ends, source)
 
     def _syntax_span(self, error: SyntaxError) -> Span:
         line, column = error.lineno or 1, max((error.offset or 1) - 1, 0)
@@ -230,9 +228,8 @@ def _characters(lines: list[str], line: int, column: int) -> int:
     """Turns a UTF-8 byte column into a character column."""
     if line > len(lines):
         return column
-    if lines[line - 1].isascii():
-        return min(column, len(lines[line - 1]))
-    return len(lines[line - 1].encode()[:column].decode(errors="ignore"))
+    text = lines[line - 1]
+    return len(text[:column] if text.isascii() else text.encode()[:column].decode(errors="ignore"))
 
 
 def _frames(error: BaseException) -> Iterator[types.TracebackType]:

@@ -131,9 +131,9 @@ class Graph:
         if place is None:
             return
         self.known.add(node)
-        for level, dim in enumerate(place[0]):
+        for mapped, dim in zip(self.mapped, place[0], strict=True):
             if dim is not None:
-                self.mapped[level].add(node)
+                mapped.add(node)
         number = self.equations.get(key)
         if number is not None:
             self.named[node] = Cause(number, output)
@@ -252,26 +252,27 @@ class _Spread:
 
     def _follow(self, starts: Sequence[tuple[int, Cause]]) -> None:
         """Walks on from nodes in the order of their distance, past nothing that was reached before."""
-        graph, queue = self.graph, deque[int]()
-        before, done = set(self.found), set[int]()
+        named, after = self.graph.named, self.graph.after
+        found, steps, queue = self.found, self.steps, deque[int]()
+        before, done = set(found), set[int]()
         for node, cause in starts:
-            self.found[node], self.steps[node] = cause, int(node in graph.named)
+            found[node], steps[node] = cause, int(node in named)
             queue.append(node)
         while queue:
             node = queue.popleft()
             if node in done:
                 continue
             done.add(node)
-            offer = graph.named.get(node) or self.found[node]
-            for target, kind, unless in graph.after[node]:
-                steps = self.steps[node] + (target in graph.named)
-                if target in before or steps >= self.steps.get(target, steps + 1):
+            offer = named.get(node) or found[node]
+            for target, kind, unless in after[node]:
+                way = steps[node] + (target in named)
+                if target in before or way >= steps.get(target, way + 1):
                     continue
                 if not self._leads(target, kind, unless):
                     continue
-                self.steps[target] = steps
-                self.found[target] = replace(offer, kind=kind) if kind not in ("", _ALIAS) else offer
-                (queue.append if target in graph.named else queue.appendleft)(target)
+                steps[target] = way
+                found[target] = replace(offer, kind=kind) if kind not in ("", _ALIAS) else offer
+                (queue.append if target in named else queue.appendleft)(target)
 
     def _leads(self, target: int, kind: str, unless: int | None) -> bool:
         """Tells whether the level's axis can have gone along an edge."""

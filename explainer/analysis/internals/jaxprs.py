@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -70,8 +71,13 @@ def holds_jaxpr(values: Iterable[Any]) -> bool:
 
 def frames(eqn: JaxprEqn) -> Iterator[tuple[Any, int]]:
     """Lists (code object, instruction offset) of the call that made an equation, innermost first."""
+    return zip(*raw_frames(eqn), strict=True)
+
+
+def raw_frames(eqn: JaxprEqn) -> tuple[list[types.CodeType], list[int]]:
+    """Returns the same as two lists."""
     traceback = eqn.source_info.traceback
-    return iter(()) if traceback is None else zip(*traceback.raw_frames(), strict=True)
+    return ([], []) if traceback is None else traceback.raw_frames()
 
 
 def traced_function(jaxpr: Jaxpr) -> tuple[str, int] | None:

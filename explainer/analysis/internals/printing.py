@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,18 +44,36 @@ def print_jaxpr(closed: ClosedJaxpr) -> Printed:
 
     with _printing:
         original, core.JaxprPpContext = core.JaxprPpContext, context
+        written, core.pp_aval = core.pp_aval, _each_once(core.pp_aval)
         try:
             annotated = closed.pretty_print(use_color=False, name_stack=True)
         finally:
-            core.JaxprPpContext = original
+            core.JaxprPpContext, core.pp_aval = original, written
+    return _untagged(annotated, made[0])
+
+
+def _each_once(written: Callable[..., str]) -> Callable[..., str]:
+    """Writes out a type once: a jaxpr's variables share few, and JAX writes out that of each one."""
+    known: dict[int, tuple[Any, str]] = {}
+
+    def text(aval: Any, *context: Any) -> str:
+        found = known.get(id(aval))
+        if found is None:
+            found = known[id(aval)] = aval, written(aval, *context)
+        return found[1]
+
+    return text
+
+
+def _untagged(annotated: str, context: core.JaxprPpContext) -> Printed:
     lines: list[str] = []
     tags: list[tuple[int, int] | None] = []
     for line in annotated.split("\n"):
         at = line.rfind("# [") if line.endswith("]") else -1
-        found = _TAG.findall(line, at) if at >= 0 else ()
+        found = _TAG.findall(line, at) if at >= 0 else None
         tags.append((int(found[-1][0]), int(found[-1][1])) if found else None)
         lines.append(line[:at].rstrip() if at >= 0 else line)
-    return Printed("\n".join(lines), tuple(tags), made[0])
+    return Printed("\n".join(lines), tuple(tags), context)
 
 
 def _unused(jaxpr: Jaxpr, seen: set[int]) -> Iterator[Var]:

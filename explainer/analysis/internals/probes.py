@@ -312,7 +312,8 @@ def units_in(programs: Iterable[ClosedJaxpr], bodies: Bodies) -> set[int]:
 
 def tag(eqn: JaxprEqn) -> tuple[int, int]:
     """Returns (body, index) of a tagged equation."""
-    return _tags(eqn)[-1]
+    last = eqn.source_info.name_stack.stack[-1].name
+    return _read_tag(last) if last.startswith(MARK) else _tags(eqn)[-1]
 
 
 def _tags(eqn: JaxprEqn) -> list[tuple[int, int]]:

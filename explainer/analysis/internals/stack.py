@@ -248,7 +248,10 @@ def shown(function: Any, frame: Any) -> bool:
 
     A function of JAX's that the user transforms counts: `jit(vmap(jnp.dot))`, called by the user.
     """
-    file = source(function)[1]
+    if type(function) is types.FunctionType and not hasattr(function, "__wrapped__"):
+        file = function.__code__.co_filename  # most are so, and JAX's own: asked at every jitted call
+    else:
+        file = source(function)[1]
     if not file.startswith((JAX, OURS)):
         return bool(file) or not _of_jax(beyond_wrappers(frame))
     if file.startswith(OURS):
