@@ -31,6 +31,7 @@ CONTROL_CAP = 1 << 16
 CONTAINERS = bytes([*range(0x80, 0xA0), *range(0xDC, 0xE0)])  # how lists and maps begin in MessagePack
 CONTAINERS_CAP = 3_000_000
 FIXES_CAP = 1 << 19  # characters of all their texts
+PREVIEW_CAP = 10_000  # entries of one array; an honest worker sends 4,096 at most
 MB = 1 << 20
 OP_OFFER, OP_EXPLAIN = "explainer_offer", "explainer_explain"  # what a worker of a cluster is asked for
 
@@ -323,6 +324,8 @@ def _require_plain(leaf: Leaf) -> None:
         if not all(isinstance(row, list) and len(row) == len(axis) for row in rows):
             raise BadFrame("a preview is not of the shape of its indices")
         rows = [entry for row in rows if isinstance(row, list) for entry in row]
+    if len(rows) > PREVIEW_CAP:
+        raise BadFrame(f"a preview of {len(rows):,} entries; at most {PREVIEW_CAP:,} are taken")
     for entry in rows:
         if not isinstance(entry, (bool, int, float, str, type(None))):
             raise BadFrame(f"a preview holds {type(entry).__name__}")

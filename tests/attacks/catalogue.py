@@ -40,14 +40,3 @@ OF_THE_KERNEL = {"files", "information", "network", "processes", "privilege", "c
 
 FEW: tuple[str, ...] = tuple(f"{category}-{attacks[0].name}" for category, attacks in CATEGORIES.items())
 """One of each category, for a second way of making workers."""
-
-
-def chosen(level: str, name: str) -> bool:
-    """Tells whether `make test` runs an attack at a level; `make test-attacks` runs each at every one.
-
-    All run where all walls stand. Where one wall is missing, those that meet the others; and a few of each
-    category elsewhere, to see that what is tested here is tested there.
-    """
-    if level == "sealed" or name in FEW:
-        return True
-    return level == "contained" and name.partition("-")[0] in OF_THE_KERNEL
