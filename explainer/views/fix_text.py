@@ -6,6 +6,7 @@ Fix, Finding ──▶ diff, outputs_text, headline, ordered ──▶ views/tex
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -15,6 +16,9 @@ from explainer.source import short_dtype
 from explainer.spec import Request
 
 MOST_OUTPUTS = 6
+MOST_LINES = 600  # of both texts together, up to which each line is paired; of a diff
+_MOST_OF_A_SIDE = MOST_LINES // 2
+MOST_WORDS = 200  # of two lines together, up to which what differs is marked
 CONTEXT = 1  # lines that stay, round those that change
 
 _SEVERITIES = ("error", "warning", "info")
@@ -27,12 +31,13 @@ _SURE = {
 _ONE_FIELD = ("argument ", "in_axes of ", "out_axes of ")
 _NO_PLACE = ("", "code", "levels")  # their lines speak for themselves
 
+Opcode = tuple[str, int, int, int, int]  # as difflib's
 Sign = Literal[" ", "-", "+", "…"]
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a diff: kept " ", taken out "-", put in "+", or "…" for kept lines left out.
+    """A line of a diff: kept " ", taken out "-", put in "+", or "…" for lines left out.
 
     `marks` are the ranges of columns that differ from the line that it replaces, or is replaced by.
     """
@@ -45,17 +50,20 @@ class Line:
 def diff(fix: Fix) -> tuple[Line, ...]:
     """Returns the edit line by line, its unchanged lines but the nearest left out; () for no edit of text.
 
+    A long one is cut after `MOST_LINES`.
+
     before "(0, 0)", after "(0, None)"  ->  - (0, 0)  marks ((4, 5),)   + (0, None)  marks ((4, 8),)
     """
     before, after = fix.before.splitlines(), fix.after.splitlines()
-    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
     lines: list[Line] = []
-    groups = list(matcher.get_grouped_opcodes(CONTEXT))
+    groups = _groups(before, after)
     for number, group in enumerate(groups):
         if number or group[0][1] > 0:
             lines.append(Line("…", ""))
         for kind, first, last, start, end in group:
             lines += _block(kind, before[first:last], after[start:end])
+            if len(lines) > MOST_LINES:
+                return (*lines[:MOST_LINES], Line("…", ""))
     if groups and groups[-1][-1][2] < len(before):
         lines.append(Line("…", ""))
     return tuple(lines)
@@ -135,15 +143,46 @@ def ordered(findings: Iterable[Finding]) -> list[Finding]:
     )
 
 
+def _groups(before: Sequence[str], after: Sequence[str]) -> list[list[Opcode]]:
+    """Returns what changes, with a little round it; of long texts all between what both begin and end with.
+
+    The time a pairing takes grows with the square of the lines, and the texts may come from foreign code.
+    """
+    if len(before) + len(after) <= MOST_LINES:
+        matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
+        return [list(group) for group in matcher.get_grouped_opcodes(CONTEXT)]
+    head = _common(before, after)
+    tail = _common(before[head:][::-1], after[head:][::-1])
+    one, other = len(before) - tail, len(after) - tail
+    if head == one == other:
+        return []
+    above, below = min(CONTEXT, head), min(CONTEXT, tail)
+    return [
+        [
+            ("equal", head - above, head, head - above, head),
+            ("replace", head, one, head, other),
+            ("equal", one, one + below, other, other + below),
+        ]
+    ]
+
+
+def _common(one: Sequence[str], other: Sequence[str]) -> int:
+    """Returns how many lines two texts have in common at their beginning."""
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
 def _block(kind: str, before: Sequence[str], after: Sequence[str]) -> Iterator[Line]:
     if kind == "equal":
-        yield from (Line(" ", line) for line in before)
+        yield from (Line(" ", line) for line in before)  # few: what is far from a change is left out
         return
-    pairs = [_changes(old, new) for old, new in zip(before, after, strict=False)]
-    for number, line in enumerate(before):
+    pairs = [_changes(old, new) for old, new in zip(before[:_MOST_OF_A_SIDE], after, strict=False)]
+    for number, line in enumerate(before[:_MOST_OF_A_SIDE]):
         yield Line("-", line, pairs[number][0] if number < len(pairs) else ())
-    for number, line in enumerate(after):
+    yield from [Line("…", "")] if len(before) > _MOST_OF_A_SIDE else []
+    for number, line in enumerate(after[:_MOST_OF_A_SIDE]):
         yield Line("+", line, pairs[number][1] if number < len(pairs) else ())
+    yield from [Line("…", "")] if len(after) > _MOST_OF_A_SIDE else []
 
 
 Ranges = tuple[tuple[int, int], ...]
@@ -152,6 +191,8 @@ Ranges = tuple[tuple[int, int], ...]
 def _changes(before: str, after: str) -> tuple[Ranges, Ranges]:
     """Returns what differs in two lines, word by word; nothing where hardly a word is the same."""
     old, new = _words(before), _words(after)
+    if len(old) + len(new) > MOST_WORDS:
+        return (), ()
     matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
     if matcher.ratio() < 0.4:
         return (), ()

@@ -20,6 +20,8 @@ MACHINE = platform.machine()
 
 Where = Literal["anywhere", "root", "x86_64"]
 
+HOWEVER = "How it ends is a matter of versions and of luck; it must end, and hurt nobody."
+
 NUMBERS: dict[str, tuple[int, int]] = {
     "acct": (163, 89), "add_key": (248, 217), "bpf": (321, 280), "capget": (125, 90), "chroot": (161, 51),
     "clone": (56, 220), "clone3": (435, 435), "execveat": (322, 281), "fanotify_init": (300, 262),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.attacks.attack import Attack
+from tests.attacks.attack import HOWEVER, Attack
 
 SLOW = "deadline or memory or answer_size or answer or RecursionError or JaxRuntimeError or WorkerCrashed"
 DEADLINE = "deadline or memory"
@@ -22,6 +22,7 @@ COMPILING = (
         "doubles_an_expression",
         "def f(x):\n    for _ in range(60): x = jnp.concatenate([x, x])\n    return x\nprint(jax.eval_shape(f, jax.ShapeDtypeStruct((1,), 'float32')))\nprint(jax.jit(f)(jnp.ones(1)))",
         bare="deadline or memory or OverflowError or answer or ValueError or TypeError or JaxRuntimeError or WorkerCrashed",
+        why=HOWEVER,
     ),
     Attack(
         "nests_calls_of_vmap",
@@ -43,6 +44,7 @@ COMPILING = (
         "sums_over_forty_indices",
         "print(jnp.einsum(*sum(([jnp.ones((2, 2)), [n % 13, (7 * n + 1) % 13]] for n in range(40)), []), [0], optimize='optimal'))",
         bare="deadline or answer or ValueError or memory or JaxRuntimeError",
+        why=HOWEVER,
     ),
     Attack(
         "compiles_without_end",
@@ -53,6 +55,7 @@ COMPILING = (
         "makes_an_explanation_that_is_too_large",
         "def f(x):\n    for n in range(3000): x = x + n\n    return x\nfor _ in range(40): jax.vmap(f)(jnp.ones(3))",
         bare=SLOW,
+        why=HOWEVER,
     ),
     Attack(
         "names_things_at_great_length",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.attacks.attack import Attack
+from tests.attacks.attack import HOWEVER, Attack
 
 PARSED = "memory or IndentationError or SyntaxError or RecursionError or WorkerCrashed or answer"
 BREAKS_ITSELF = "It fools or breaks itself only; whatever its worker then says must be shown."
@@ -50,6 +50,7 @@ CRASHING = (
         "overflows_the_stack_of_jax",
         "x = ()\nfor _ in range(10 ** 6): x = (x,)\nprint(len(jax.tree.leaves(x)))",
         bare="WorkerCrashed or RecursionError or SystemError or answer",
+        why=HOWEVER,
     ),
     Attack(
         "overflows_the_stack_as_it_is_compared",

@@ -113,8 +113,16 @@ FORGING = (
     ),
     _forged(
         "offers_a_fix_of_many_lines",
-        "before, after = ('\\n'.join(str(n * s) for n in range(60000)) for s in (1, 3))\nfix = dict(request={'code': after}, summary='s', outputs=[], field='code', before=before, after=after)\nanswer(fixes=[fix] * 3, failure=dict(stage='run', error_type='E', message='m', explanation='e'), stages=stages)",
+        "before, after = ('\\n'.join(str(n * s) for n in range(60000)) for s in (1, 3))\nfix = dict(request={'code': after}, summary='s', outputs=[], place='code', before=before, after=after)\nanswer(fixes=[fix] * 3, failure=dict(stage='run', error_type='E', message='m', explanation='e'), stages=stages)",
         "E or BadAnswer",
+    ),
+    _forged(
+        "offers_a_fix_of_lines_that_are_all_alike",
+        """
+before, after = 'b\\n' + 'a\\n' * 50000 + 'd', 'a\\n' * 50000 + 'c ' * 5000
+fix = dict(request={}, summary='s', outputs=[], place='code', before=before, after=after)
+answer(fixes=[fix] * 2, stages=stages)
+""",
     ),
     _forged(
         "sends_a_hundred_thousand_equations",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.attacks.attack import Attack
+from tests.attacks.attack import HOWEVER, Attack
 
 SHORT = 1.5
 ENOUGH = "memory or MemoryError"
@@ -84,6 +84,7 @@ MEMORY = (
         "holds_memory_in_many_threads",
         "import threading, time\ndef hold():\n    kept = bytearray(b'x' * (64 << 20))\n    time.sleep(9)\nfor _ in range(64): threading.Thread(target=hold, daemon=True).start()\ntime.sleep(9)",
         bare="memory or answer or deadline or MemoryError or RuntimeError",
+        why=HOWEVER,
     ),
     Attack(
         "folds_a_large_constant",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.attacks.attack import Attack
+from tests.attacks.attack import HOWEVER, Attack
 
 MUST_SHOW = "The text must reach its reader as text: nothing of it may become part of a page."
 MARKUP = "</script><script>window.pwned=1</script><img src=x onerror=pwned()> [a](javascript:1) $\\\\x$ `x`"
@@ -17,6 +17,7 @@ PRINTING = (
         "prints_from_xla_without_end",
         "jax.jit(lambda: lax.fori_loop(0, 10 ** 7, lambda i, x: (jax.debug.print('{}', i), x)[1], 0))()\njax.effects_barrier()",
         bare="output or deadline or JaxRuntimeError or LimitError or answer",
+        why=HOWEVER,
     ),
     Attack("prints_no_text", "os.write(1, bytes(range(256)) * 50)", bare="answer", why=MUST_SHOW),
     Attack("prints_half_characters", "print('\\ud800' * 50, '\\udfff')", bare="answer", why=MUST_SHOW),

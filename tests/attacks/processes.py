@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.attacks.attack import Attack
+from tests.attacks.attack import HOWEVER, Attack
 
 SIBLINGS = """
 import time
@@ -234,5 +234,7 @@ if fd >= 0:
         "pages_a_bystander_out",
         "fd = call('pidfd_open', VICTIM, 0)\nif fd >= 0:\n    part = (ctypes.c_uint64 * 2)(BUFFER & ~4095, 4096)\n    allowed('process_madvise', fd, part, 1, 21, 0)",
     ),
-    Attack("ends_all_in_its_session", "import os\nos.killpg(0, 9)", bare="WorkerCrashed or answer"),
+    Attack(
+        "ends_all_in_its_session", "import os\nos.killpg(0, 9)", bare="WorkerCrashed or answer", why=HOWEVER
+    ),
 )

@@ -64,7 +64,7 @@ def _require_contained(walled: Walled, attack: Attack, bait: Bait, may_leak: boo
     if not may_leak:
         assert bool(found) == (walled.level.partition("-")[0] in attack.leaks_at), found
     assert outcome.neighbour is None or outcome.neighbour.printed == "done\n"
-    assert outcome.seconds < (attack.deadline_s or 3) + OVERSHOOT_S
+    assert outcome.seconds < (attack.deadline_s or 3) + OVERSHOOT_S * trial.crowding()
     trial.require_honest_answer(walled.pool, SOON_S)
     trial.require_presentable(outcome.report)
     trial.require_nothing_left(walled.pool)

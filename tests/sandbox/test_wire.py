@@ -153,3 +153,15 @@ def test_lone_surrogates_are_replaced_everywhere_and_nothing_else_changes():
 def test_a_request_is_cleaned_of_lone_surrogates():
     cleaned = wire.clean_request(Request("é\ud800", arguments=(Argument("\ud800", "1"),)))
     assert cleaned == Request("é?", arguments=(Argument("?", "1"),))
+
+
+def test_no_more_stages_are_taken_than_there_are():
+    stages = [{"name": "run", "status": "running"}] * 9
+    with pytest.raises(wire.BadFrame, match="9 stages; there are 8"):
+        wire.from_worker(encoded(type="Progress", report={"request": {}, "stages": stages}))
+
+
+def test_fixes_that_would_take_long_to_compare_are_refused():
+    fix = {"request": {}, "summary": "s", "outputs": [], "before": "x\n" * 200_000, "after": "y\n" * 200_000}
+    with pytest.raises(wire.BadFrame, match="fixes of 800,000 characters"):
+        wire.from_worker(encoded(type="Answer", report={"request": {}, "fixes": [fix]}))

@@ -34,6 +34,20 @@ def test_an_edit_is_told_with_the_lines_next_to_it(before, after, expected):
     assert fix_text.told_diff(fix(before, after)) == expected
 
 
+def test_of_long_texts_what_lies_between_is_replaced():
+    lines = [str(number) for number in range(fix_text.MOST_LINES)]
+    edited = [*lines[:100], "new", *lines[101:200], "newer", *lines[202:]]
+    told = fix_text.told_diff(fix("\n".join(lines), "\n".join(edited)))
+    assert told[:3] == ["…", "  99", "- 100"]
+    assert [line for line in told if line[0] == "+"] == [
+        "+ new",
+        *(f"+ {n}" for n in range(101, 200)),
+        "+ newer",
+    ]
+    assert told[-2:] == ["  202", "…"]
+    assert fix_text.told_diff(fix("a\n" * 9999, "a\n" * 9999)) == []
+
+
 @pytest.mark.parametrize(
     ("before", "after", "taken_out", "put_in"),
     [
