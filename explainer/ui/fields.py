@@ -5,8 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 
-def seeded(key: str, value: str) -> str:
-    """Returns the key of a field that starts with `value`, now or after it was off the page."""
-    if key not in st.session_state:
-        st.session_state[key] = value
-    return key
+def start(key: str, value: str) -> str:
+    """Returns what a field starts with: `value`, now or after it was off the page.
+
+    Only a field that has no text yet starts anew. To set the text instead would undo what a browser that
+    has lost its process sends to the next one.
+    """
+    return "" if key in st.session_state else value

@@ -18,7 +18,7 @@ from explainer.ui import draft as drafts
 from explainer.ui import markup, rows, session
 from explainer.ui.draft import ArgumentRow
 from explainer.ui.editor import editor
-from explainer.ui.fields import seeded
+from explainer.ui.fields import start
 from explainer.ui.fills import read_fill
 from explainer.ui.marks import Margin
 
@@ -161,7 +161,8 @@ def wanted() -> None:
     with st.container(key="spec-wanted"):
         typed = st.text_input(
             "Wanted output",
-            key=seeded(key, state.draft.wanted),
+            value=start(key, state.draft.wanted),
+            key=key,
             placeholder="f32[3,4] or n d, m d -> n m",
             help="A shape, or the axes of the arguments and of the result by name. "
             "The levels that give it are looked for.",
@@ -222,11 +223,18 @@ def _share() -> None:
 def _argument(row: ArgumentRow, blamed: bool, width: int) -> None:
     argument, uid = row.argument, row.uid
     key = f"argument-{uid}-blamed" if blamed else f"argument-{uid}"
-    name_key, value_key = seeded(f"name:{uid}", argument.name), seeded(f"value:{uid}", argument.value)
+    name_key, value_key = f"name:{uid}", f"value:{uid}"
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", key=key):
-        name = st.text_input("Name", width=width, label_visibility="collapsed", key=name_key)
+        name = st.text_input(
+            "Name",
+            value=start(name_key, argument.name),
+            width=width,
+            label_visibility="collapsed",
+            key=name_key,
+        )
         value = st.text_input(
             f"Value of {markup.markdown(argument.name)}",
+            value=start(value_key, argument.value),
             label_visibility="collapsed",
             placeholder="f32[3,2] or an expression",
             key=value_key,

@@ -66,7 +66,7 @@ def request_of(page: Page) -> Request:
 
 def wait_for_request(page: Page, fact: Callable[[Request], bool]) -> None:
     """Waits until a fact is true of what stands in the fields, as Python knows them."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 40
     while not fact(request := request_of(page)):
         assert time.monotonic() < deadline, request
         page.wait_for_timeout(50)
@@ -194,7 +194,7 @@ def test_rows_that_were_moved_hold_their_own_text_after_their_process_has_died(
     rows = [(names.nth(n).input_value(), values.nth(n).input_value()) for n in range(2)]
     assert rows == texts
     page.reload()
-    expect(code(page)).to_contain_text("# after")
+    expect(code(page)).to_contain_text("# after", timeout=30_000)
     expect(values.nth(1)).to_have_value("f32[7]")
 
 
