@@ -18,7 +18,6 @@ from explainer.report import MappedLeaf, Report
 from explainer.ui import draft as drafts
 from explainer.ui import markup, rows, session, words
 from explainer.ui.draft import Draft, LevelRow
-from explainer.ui.fields import start
 from explainer.ui.session import Known
 
 _SIDES = ("in", "out")
@@ -112,11 +111,10 @@ def _texts(row: LevelRow) -> None:
     uid, typed = row.uid, {}
     with st.container(horizontal=True, key=f"spec-{uid}"):
         for side, text in (("in", row.vmap.in_axes), ("out", row.vmap.out_axes)):
-            key = f"{side}-text:{uid}"
             typed[f"{side}_axes"] = st.text_input(
                 f"{side}_axes",
-                value=start(key, text),
-                key=key,
+                value=text,
+                key=f"{side}-text:{uid}",
                 disabled=row.muted,
                 label_visibility="collapsed",
                 width="stretch" if side == "in" else 170,
@@ -235,9 +233,8 @@ def _choose(uid: int, side: str, number: int) -> None:
 def _names(row: LevelRow) -> None:
     with st.container(horizontal=True, key=f"names-{row.uid}-fields"):
         for name in _NAMES_AND_SIZES:
-            key = f"{name}:{row.uid}"
-            text = start(key, getattr(row.vmap, name) or "")
-            st.text_input(name, value=text, key=key, width=132, placeholder="None")
+            text = getattr(row.vmap, name) or ""
+            st.text_input(name, value=text, key=f"{name}:{row.uid}", width=132, placeholder="None")
 
 
 def _advanced(uid: int) -> None:

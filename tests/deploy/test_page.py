@@ -133,26 +133,25 @@ def test_streamlits_own_chart_works_under_the_headers_where_the_player_cannot_lo
     watch.errors.clear()
 
 
-def test_two_visitors_keep_to_their_process(site: Site, visit: Visit):
-    pages = [visit("/privacy") for _ in range(2)]
-    for _ in range(40):  # until they are led to different ones
-        if serving(site, pages[0]).port != serving(site, pages[1]).port:
+def test_two_visitors_keep_to_their_process(site: Site, visit: Visit, dial):
+    seats: dict[str, str] = {}  # by the app that each leads to
+    for n in range(64):
+        before = len(logged(site, HEALTH))
+        dial().ask(HEALTH, f"explainer_seat={n:032x}")
+        app = str(wait_for_lines(site, HEALTH, before + 1)[before]["app"])
+        seats[app] = f"{n:032x}"
+        if len(seats) == len(site.apps):
             break
-        pages[1].context.clear_cookies()
-        pages[1].goto(f"{site.url}/privacy")
-    homes = [serving(site, page).port for page in pages]
-    assert homes[0] != homes[1]
-    since = len(logged(site))
+    before = len(logged(site, STREAM))
+    pages = [visit("/", seat) for seat in seats.values()]
     for page in pages:
-        page.goto(site.url)
         page.get_by_role("link", name="Privacy").click()
         expect(page.get_by_role("heading", name="What is logged")).to_be_visible()
-    assert [serving(site, page).port for page in pages] == homes
-    before = len([line for line in logged(site)[:since] if line["path"] == STREAM])
+    assert [f"127.0.0.1:{serving(site, page).port}" for page in pages] == list(seats)
     for page in pages:
         page.context.close()  # a stream is written down when it ends
     streams = wait_for_lines(site, STREAM, before + 2)[before:]
-    assert {int(str(line["app"]).rpartition(":")[2]) for line in streams} == set(homes)
+    assert {str(line["app"]) for line in streams} == set(seats)
 
 
 def test_what_is_typed_before_and_while_a_process_dies_is_run_by_the_next(site: Site, visit: Visit, crash):
