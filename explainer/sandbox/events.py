@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from explainer.report import Report
+from explainer.sandbox.sharing import EARLIER
 from explainer.sandbox.verdict import TEXTS
 from explainer.spec import Request, Stage
 
@@ -45,8 +46,9 @@ class Began:
 class Ended:
     """A request is over.
 
-    `outcome`: "answered"; "failed", by the visitor's own code; the kind of an Ending that is none, such as
-    "deadline"; "cancelled", by the visitor; "broken", by a fault of ours.
+    `outcome`: "answered"; "known", by an earlier run, whose stages are not told again; "failed", by the
+    visitor's own code; the kind of an Ending that is none, such as "deadline"; "cancelled", by the visitor;
+    "broken", by a fault of ours.
     """
 
     asked: Asked
@@ -105,7 +107,9 @@ def watched(reports: Generator[Report], request: Request, visitor: str = "") -> 
 
 def outcome_of(report: Report) -> str:
     """Returns how a request ended, by its last Report: see `Ended`."""
-    failure = report.failure
+    failure, first = report.failure, report.stages[:1]
+    if first and first[0].status == "done" and first[0].note.startswith(EARLIER):
+        return "known"
     if failure is None:
         return "answered"
     for kind, text in TEXTS.items():
@@ -124,7 +128,7 @@ def _ended(asked: Asked, last: Report, outcome: str, seconds: float, waited: flo
     stages: tuple[tuple[Stage, float], ...] = tuple(
         (stage.name, _within(stage.seconds, seconds))
         for stage in last.stages
-        if stage.status in ("done", "failed")
+        if stage.status in ("done", "failed") and outcome != "known"
     )
     failed: Stage | None = next((stage.name for stage in last.stages if stage.status == "failed"), None)
     return Ended(asked, outcome, seconds, waited, failed, stages, last.isolation.level)

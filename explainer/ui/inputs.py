@@ -18,7 +18,6 @@ from explainer.ui import draft as drafts
 from explainer.ui import markup, rows, session
 from explainer.ui.draft import ArgumentRow
 from explainer.ui.editor import editor
-from explainer.ui.fields import seeded
 from explainer.ui.fills import read_fill
 from explainer.ui.marks import Margin
 
@@ -161,7 +160,8 @@ def wanted() -> None:
     with st.container(key="spec-wanted"):
         typed = st.text_input(
             "Wanted output",
-            key=seeded(key, state.draft.wanted),
+            value=state.draft.wanted,
+            key=key,
             placeholder="f32[3,4] or n d, m d -> n m",
             help="A shape, or the axes of the arguments and of the result by name. "
             "The levels that give it are looked for.",
@@ -222,14 +222,20 @@ def _share() -> None:
 def _argument(row: ArgumentRow, blamed: bool, width: int) -> None:
     argument, uid = row.argument, row.uid
     key = f"argument-{uid}-blamed" if blamed else f"argument-{uid}"
-    name_key, value_key = seeded(f"name:{uid}", argument.name), seeded(f"value:{uid}", argument.value)
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", key=key):
-        name = st.text_input("Name", width=width, label_visibility="collapsed", key=name_key)
+        name = st.text_input(
+            "Name",
+            value=argument.name,
+            width=width,
+            label_visibility="collapsed",
+            key=f"name:{uid}",
+        )
         value = st.text_input(
             f"Value of {markup.markdown(argument.name)}",
+            value=argument.value,
             label_visibility="collapsed",
             placeholder="f32[3,2] or an expression",
-            key=value_key,
+            key=f"value:{uid}",
         )
         _fill(uid, value or "", st.empty())
         by_name = st.checkbox("kw", key=f"keyword:{uid}", value=argument.keyword)

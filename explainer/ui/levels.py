@@ -18,7 +18,6 @@ from explainer.report import MappedLeaf, Report
 from explainer.ui import draft as drafts
 from explainer.ui import markup, rows, session, words
 from explainer.ui.draft import Draft, LevelRow
-from explainer.ui.fields import seeded
 from explainer.ui.session import Known
 
 _SIDES = ("in", "out")
@@ -87,7 +86,13 @@ def _read() -> None:
         for name in _NAMES_AND_SIZES:
             if f"{name}:{row.uid}" in st.session_state:
                 texts[name] = st.session_state[f"{name}:{row.uid}"] or None
-        state.draft = drafts.set_level(state.draft, row.uid, replace(row.vmap, **texts))
+        _set(row, **texts)
+
+
+def _set(row: LevelRow, **texts: str | None) -> None:
+    """Puts what was typed into a level."""
+    state = session.current()
+    state.draft = drafts.set_level(state.draft, row.uid, replace(row.vmap, **texts))
 
 
 def _level(row: LevelRow, place: int, active: int | None, blamed: bool) -> None:
@@ -103,16 +108,18 @@ def _level(row: LevelRow, place: int, active: int | None, blamed: bool) -> None:
 
 
 def _texts(row: LevelRow) -> None:
-    uid, vmap = row.uid, row.vmap
+    uid, typed = row.uid, {}
     with st.container(horizontal=True, key=f"spec-{uid}"):
-        for side, text in (("in", vmap.in_axes), ("out", vmap.out_axes)):
-            st.text_input(
+        for side, text in (("in", row.vmap.in_axes), ("out", row.vmap.out_axes)):
+            typed[f"{side}_axes"] = st.text_input(
                 f"{side}_axes",
-                key=seeded(f"{side}-text:{uid}", text),
+                value=text,
+                key=f"{side}-text:{uid}",
                 disabled=row.muted,
                 label_visibility="collapsed",
                 width="stretch" if side == "in" else 170,
             )
+    _set(row, **typed)
 
 
 def _head(row: LevelRow, place: int, active: int | None, blamed: bool) -> None:
@@ -226,8 +233,8 @@ def _choose(uid: int, side: str, number: int) -> None:
 def _names(row: LevelRow) -> None:
     with st.container(horizontal=True, key=f"names-{row.uid}-fields"):
         for name in _NAMES_AND_SIZES:
-            key = seeded(f"{name}:{row.uid}", getattr(row.vmap, name) or "")
-            st.text_input(name, key=key, width=132, placeholder="None")
+            text = getattr(row.vmap, name) or ""
+            st.text_input(name, value=text, key=f"{name}:{row.uid}", width=132, placeholder="None")
 
 
 def _advanced(uid: int) -> None:

@@ -50,12 +50,14 @@ def watch(site: Site) -> Iterator[Watch]:
 
 
 @pytest.fixture
-def visit(browser: Browser, watch: Watch, site: Site) -> Iterator[Callable[[str], Page]]:
-    """Opens a path of the site as a new visitor."""
+def visit(browser: Browser, watch: Watch, site: Site) -> Iterator[Callable[..., Page]]:
+    """Opens a path of the site as a new visitor, or as one who has a seat: visit("/", "0123…")."""
     contexts = []
 
-    def opened(path: str = "/") -> Page:
+    def opened(path: str = "/", seat: str = "") -> Page:
         context = browser.new_context(ignore_https_errors=True, viewport={"width": 1440, "height": 900})
+        if seat:
+            context.add_cookies([{"name": "explainer_seat", "value": seat, "url": site.url}])
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(30_000)

@@ -11,7 +11,7 @@ import pytest
 from explainer import sandbox
 from explainer.diagnosis import Failure
 from explainer.report import Report, StageReport
-from explainer.sandbox import Limits, events, verdict
+from explainer.sandbox import Limits, Visitor, events, verdict
 from explainer.sandbox.events import Asked, Began, Ended
 from explainer.sandbox.settings import Settings
 from explainer.sandbox.verdict import Ending
@@ -44,6 +44,16 @@ def test_a_limit_that_was_hit_is_named(told):
     assert (told[-1].outcome, told[-1].stage) == ("deadline", "trace")
     sandbox.explain(replace(DOUBLE, code="#" * 5000), until="run", limits=Limits(source_kb=2))
     assert (told[-1].outcome, told[-1].stage) == ("source_size", "parse")
+
+
+def test_an_answer_that_was_known_counts_no_stage_twice(told):
+    request = replace(DOUBLE, code=f"{DOUBLE.code}# asked twice\n")
+    for _ in range(2):
+        sandbox.explain(request, until="run", visitor=Visitor("ann"))
+    first, second = [event for event in told if isinstance(event, Ended)]
+    assert (first.outcome, second.outcome) == ("answered", "known")
+    assert first.stages != ()
+    assert (second.stages, second.stage) == ((), None)
 
 
 def test_who_leaves_has_cancelled(told):
