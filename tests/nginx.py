@@ -135,7 +135,7 @@ def hosted(folder: Path, environment: dict[str, str], processes: int = 2) -> Ite
         for app in apps:
             wait_until_healthy(f"http://127.0.0.1:{app.port}", app.process, app.log)
         site = Site(ports[0], ports[1], logs, folder, environment, apps)
-        stack.enter_context(_nginx(site))
+        stack.enter_context(proxy(site, [app.port for app in apps]))
         yield site
 
 
@@ -160,7 +160,8 @@ def _stop(app: App) -> None:
 
 
 @contextmanager
-def _nginx(site: Site) -> Iterator[None]:
+def proxy(site: Site, ports: list[int]) -> Iterator[None]:
+    """Runs nginx in front of what listens on these ports."""
     program = find_nginx()
     if program is None:
         raise RuntimeError(ADVICE)
@@ -168,7 +169,7 @@ def _nginx(site: Site) -> Iterator[None]:
     _write_certificate(folder)
     values = {
         "SERVER_NAME": NAME,
-        "APPS": ", ".join(f"127.0.0.1:{app.port}" for app in site.apps),
+        "APPS": ", ".join(f"127.0.0.1:{port}" for port in ports),
         "HTTP": f"127.0.0.1:{site.plain_port}",
         "HTTPS": f"127.0.0.1:{site.port}",
         "CERTIFICATE": f"{folder}/certificate.pem",

@@ -5,15 +5,18 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import threading
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from tests.deploy.conftest import logged, wait_for_lines
-from tests.nginx import NAME
+from tests.browser import free_port
+from tests.deploy.conftest import Client, logged, wait_for_lines
+from tests.nginx import NAME, Site, proxy
 
 PAGE_FILES = 120  # that a browser asks for on a first visit, at most; a test of the page counts them
 
@@ -174,6 +177,32 @@ def test_an_app_that_has_died_is_passed_over_and_taken_up_again(site, dial):
     assert f"127.0.0.1:{app.port}" in {
         line["app"] for line in wait_for_lines(site, HEALTH, since + 8)[since:]
     }
+
+
+def test_an_app_is_told_the_address_of_a_visitor_and_not_what_the_visitor_claims(tmp_path):
+    class Echo(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(self.headers.items()).encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Says nothing."""
+
+    (tmp_path / "logs").mkdir()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    site = Site(free_port(), free_port(), tmp_path / "logs", tmp_path, {}, [])
+    with proxy(site, [server.server_address[1]]):
+        client = Client(site, "127.0.0.9")
+        told = json.loads(client.ask("/", X_Forwarded_For="8.8.8.8").body)
+        client.close()
+    server.shutdown()
+    server.server_close()
+    thread.join()
+    assert [value for name, value in told if name.lower() == "x-forwarded-for"] == ["127.0.0.9"]
+    assert dict(told)["Host"] == f"{NAME}:{site.port}"
 
 
 def test_figures_and_health_answer_on_a_port_of_their_own(site):
