@@ -184,7 +184,7 @@ attempt(poison)
     ),
     Attack(
         "reads_the_log_of_the_kernel_by_its_device",
-        "attempt(lambda: os.read(os.open('/dev/kmsg', os.O_NONBLOCK), 99))",
+        "attempt(os.open, '/dev/kmsg', os.O_NONBLOCK)",
         where="root",
     ),
     Attack(

@@ -138,6 +138,7 @@ answer(fixes=[fix] * 2, stages=stages)
     _forged(
         "sends_a_preview_of_millions",
         "answer(outputs=[leaf(shape=[4_000_000], preview=[0] * 4_000_000, kept=[list(range(9))])], stages=stages)",
+        "BadAnswer",
     ),
     _forged(
         "sends_ten_megabytes_of_program_text",

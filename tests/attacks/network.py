@@ -119,7 +119,7 @@ for family in (15, 16, 21, 29, 30, 31, 36, 41, 42, 43, 44):
 import threading, time
 def join(): jax.distributed.initialize(f'127.0.0.1:{PORT}', 2, 1, initialization_timeout=1)
 threading.Thread(target=join, daemon=True).start()
-time.sleep(1.2)
+time.sleep(2.5)
 """,
     ),
     Attack(

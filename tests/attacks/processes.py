@@ -16,7 +16,7 @@ def each(function):
         except OSError: continue
         broke((pid, result))
 """
-BESIDE = "import time\nkept = 'TOKEN'\ntime.sleep(1)\nprint('done')"
+BESIDE = "import time\nkept = 'TOKEN'\ntime.sleep(1.5)\nprint('done')"
 IOVEC = """
 class Part(ctypes.Structure): _fields_ = [('base', ctypes.c_void_p), ('size', ctypes.c_size_t)]
 text = ctypes.create_string_buffer(b'poisoned by a visitor', 40)
@@ -75,7 +75,7 @@ for _ in range(100):
         time.sleep(60)
         os._exit(0)
     made += 1
-if made: broke(made)
+    if made == 9: broke(made)
 """,
     ),
     Attack(

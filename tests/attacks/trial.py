@@ -63,6 +63,7 @@ class Outcome:
 
 def attempt(pool: Pool, attack: Attack, bait: Bait) -> Outcome:
     """Runs an attack and those whom it concerns; looks at the bait afterwards."""
+    _settle(pool)
     mark, zygote = Mark(), pool.pids()[:1]
     state = _state(zygote)
     if attack.before:
@@ -102,7 +103,7 @@ def require_presentable(shown: Report) -> None:
         text = page.html(shown)
         text.encode("utf-8")
     # this reader takes a minute for what a browser takes in at once
-    _Reader().feed(text if len(text) < 2 * PART else text[:PART] + text[-PART:])
+    _Reader().feed(text if len(text) < 2 * PART else text[:PART] + text[-PART:].partition(">")[2])
 
 
 def require_honest_answer(pool: Pool, within: float) -> None:
@@ -128,6 +129,13 @@ def require_nothing_left(pool: Pool) -> None:
     while len(left := _below(pool)) != expected and time.monotonic() < end:
         time.sleep(0.02)
     assert len(left) == expected, left
+
+
+def _settle(pool: Pool) -> None:
+    """Waits for the zygote and a worker: the attack before may have been on them."""
+    end = time.monotonic() + PATIENCE_S
+    while len(pool.pids()) < 2 and time.monotonic() < end:
+        time.sleep(0.02)
 
 
 def _below(pool: Pool) -> list[psutil.Process]:
