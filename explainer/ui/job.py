@@ -83,5 +83,5 @@ class Job:
 
 
 def start(request: Request, visitor: Visitor | None = None, fresh: bool = False) -> Job:
-    """Sends a request to the sandbox, where it starts at the first step. `fresh`: no earlier answer will do."""
+    """Sends a request to the sandbox; it starts at the first step. `fresh`: no earlier answer will do."""
     return Job(request, sandbox.stream(request, visitor=visitor, fresh=fresh))

@@ -29,9 +29,8 @@ def current() -> Visitor:
     tab = session.current().tab
     browser = st.context.cookies.get(_COOKIE, "")
     address = st.context.ip_address or ""
-    return Visitor(
-        hashed(token(browser)) if browser else tab, tab, hashed(network(address)) if address else ""
-    )
+    name = hashed(token(browser)) if browser else tab
+    return Visitor(name, tab, hashed(network(address)) if address else "")
 
 
 def token(cookie: str) -> str:
