@@ -29,9 +29,8 @@ def current() -> Visitor:
     tab = session.current().tab
     browser = _text(st.context.cookies.get(_COOKIE))
     address = _text(st.context.ip_address)
-    return Visitor(
-        hashed(token(browser)) if browser else tab, tab, hashed(network(address)) if address else ""
-    )
+    name = hashed(token(browser)) if browser else tab
+    return Visitor(name, tab, hashed(network(address)) if address else "")
 
 
 def _text(value: object) -> str:

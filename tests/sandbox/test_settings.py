@@ -16,6 +16,7 @@ def test_defaults_are_those_the_documentation_names(monkeypatch):
     for variable in re.findall(r"EXPLAINER_\w+", settings.__doc__ or ""):
         monkeypatch.delenv(variable, raising=False)
     assert Limits() == Limits(deadline_s=10, memory_mb=2048, output_kb=256, source_kb=64, answer_mb=16)
+    assert (Settings().queue, Settings().cache_mb) == (64, 64)
     assert (Settings().spares, Settings().platform, Settings().devices) == (2, "", 8)
 
 
@@ -37,6 +38,8 @@ def test_a_variable_sets_its_limit_and_an_argument_wins(field, variable, monkeyp
         ("EXPLAINER_SPARES", "-1"),
         ("EXPLAINER_JOBS", "0"),
         ("EXPLAINER_DEVICES", "0"),
+        ("EXPLAINER_QUEUE", "0"),
+        ("EXPLAINER_CACHE_MB", "-1"),
         ("EXPLAINER_STRATEGY", "thread"),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 
 from explainer.report import Equation, Failure, Isolation, Report, StageReport
 from explainer.sandbox.settings import VARIABLES, Limits
-from explainer.sandbox.verdict import DOING, TEXTS, Ending, Kind, final, running_stage
+from explainer.sandbox.verdict import DOING, TEXTS, Ending, Kind, final, lasting, running_stage
 from explainer.spec import STAGES, Request
 from tests.sandbox.conftest import failure_of
 
@@ -39,6 +39,28 @@ def test_every_limit_names_its_value_and_its_variable(kind):
     field = TEXTS[kind].field
     assert failure.limit == TEXTS[kind].limit
     assert f"raise {VARIABLES[field]} (it is {getattr(LIMITS, field):g})" in failure.explanation
+
+
+@pytest.mark.parametrize("kind", ["busy", "replaced"])
+def test_what_was_never_run_says_so_and_names_what_kept_it(kind):
+    failure = failure_of(final(Report(Request("x = 1")), Ending(kind, detail="DETAIL"), LIMITS))
+    assert failure.limit
+    assert failure.stage == "parse"
+    assert failure.explanation.startswith("Nothing was run")
+
+
+@pytest.mark.parametrize(
+    ("failure", "lasts"),
+    [
+        (None, True),
+        (Failure("batch", "ValueError", "m", "e", kind="unequal_sizes"), True),
+        (Failure("run", "ValueError", "m", "e", kind="raised"), False),
+        (Failure("run", "MemoryError", "m", "e"), False),
+        (Failure("run", "X", "m", "e", kind="unequal_sizes", limit="memory"), False),
+    ],
+)
+def test_only_what_the_text_itself_brings_about_may_be_given_to_the_next(failure, lasts):
+    assert lasting(Report(Request(), failure=failure)) is lasts
 
 
 def test_the_running_stage_fails_and_keeps_its_seconds():
