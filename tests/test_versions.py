@@ -26,12 +26,13 @@ TOO_NEW = (
 
 @pytest.fixture
 def too_new(tmp_path: Path) -> str:
-    """A folder that, first on the path, makes JAX 0.11.2 the installed one, as Python's metadata tell it."""
+    """A folder of packages that, first on the path, makes JAX 0.11.2 the installed one; workers may read it."""
+    packages = tmp_path / "site-packages"
     for name in ("jax", "jaxlib"):
-        folder = tmp_path / f"{name}-0.11.2.dist-info"
-        folder.mkdir()
+        folder = packages / f"{name}-0.11.2.dist-info"
+        folder.mkdir(parents=True)
         (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.11.2\n")
-    return str(tmp_path)
+    return str(packages)
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 
 import pytest
 
@@ -29,19 +27,17 @@ DEVICES = (
     "/dev",
     *(w for name in ("null", "urandom") for w in ("--dev-bind", *(f"/dev/{name}",) * 2)),
 )
+NO_FILE_GROWS = ("/bin/sh", "-c", 'ulimit -f 0 && exec "$@"', "sh")
 SMALL_TMP = ("--size", str(1 << 16), "--tmpfs", "/tmp")
 
 
-def served(
-    kind: str, *wrapper: str, before: Callable[[], None] | None = None, **environment: str
-) -> dict[str, object]:
+def served(kind: str, *wrapper: str, **environment: str) -> dict[str, object]:
     """Returns what an app says that is started by `wrapper` in this environment."""
     command = [*wrapper, sys.executable, "-B", "-m", "tests.faults.host", *kind.split()]
     result = subprocess.run(
         command,
         cwd=ROOT,
         env={**os.environ, **environment},
-        preexec_fn=before,
         capture_output=True,
         text=True,
         check=False,
@@ -67,7 +63,7 @@ def test_a_disk_that_fills_up_under_the_app_serves():
 
 
 def test_an_app_that_may_write_no_file_serves():
-    found = served("standin", before=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)))
+    found = served("standin", *NO_FILE_GROWS)
     assert (found["right"], found["failure"]) == (True, None)
 
 
