@@ -124,6 +124,11 @@ class Run:
             self._told = error, self._own_call(name, error) or self._otherwise(name, error)
         return self._told[1]
 
+    @property
+    def error(self) -> BaseException | None:
+        """Returns the last error that was explained."""
+        return None if self._told is None else self._told[0]
+
     def _own_call(self, name: Stage, error: BaseException) -> Failure | None:
         """Explains an error by the user's own vmapped call that it came out of, if it came out of one."""
         stated = () if self.program is None else [level.name for level in self.program.levels]

@@ -33,7 +33,7 @@ def misuse(code: str) -> list[Edit]:
                 *_inside_out(text, node),
             ]
             found += [*_looped(text, node), *_unwrapped(text, node), *_unpacked(text, node)]
-            found += [*_bound(text, node)]
+            found += [*_bound(text, node), *_missing(text, node)]
     found += _misnamed(text)
     return sorted(found, key=lambda edit: edit.cost)
 
@@ -89,11 +89,16 @@ def _keyword(text: Text, node: ast.Call) -> Iterator[Edit]:
 
 def _data(text: Text, node: ast.Call) -> Iterator[Edit]:
     """Hands data to the mapped function: jax.vmap(f, x) -> jax.vmap(f)(x)."""
-    if last_name(node.func) in _MAPS and len(node.args) > 1:
+    if last_name(node.func) in _MAPS and len(node.args) > 1 and not _states_axes(node.args[1]):
         given = ", ".join(text.of(argument) for argument in node.args[1:])
         settings = "".join(f", {text.of(keyword)}" for keyword in node.keywords)
         new = f"{text.of(node.func)}({text.of(node.args[0])}{settings})({given})"
         yield Edit(text.replaced(node, new), f"Map first, then call: {new}", 0.4)
+
+
+def _states_axes(node: ast.expr) -> bool:
+    """Tells in_axes that are written out: numbers, None, trees of them."""
+    return not any(isinstance(each, ast.Name | ast.Call) for each in ast.walk(node))
 
 
 def _bound(text: Text, node: ast.Call) -> Iterator[Edit]:
@@ -179,14 +184,55 @@ def _unpacked(text: Text, node: ast.Call) -> Iterator[Edit]:
     spec = next((k.value for k in getattr(making, "keywords", ()) if k.arg == "in_axes"), None)
     if isinstance(last, ast.Starred):
         return
-    patches = [Patch(text.start(last), text.start(last), "*")]
-    for more in (1, 2, 3):
-        if isinstance(spec, ast.Tuple) and spec.elts:
-            end = text.end(spec.elts[-1])
-            added = f", {text.of(spec.elts[-1])}" * more
-            new = text.patched([*patches, Patch(end, end, added)])
-        elif more == 1:
-            new = text.patched(patches)
-        else:
-            break
-        yield Edit(new, f"Pass the parts of {text.of(last)} one by one: *{text.of(last)}", 0.8 + 0.1 * more)
+    parts = ", ".join(map(text.of, last.elts)) if isinstance(last, ast.Tuple) else f"*{text.of(last)}"
+    patches = [Patch(text.start(last), text.end(last), parts)]
+    said = f"Pass the parts of {text.of(last)} one by one: {parts}"
+    yield Edit(text.patched(patches), said, 0.8)
+    for more in (1, 2, 3) if isinstance(spec, ast.Tuple) and spec.elts else ():
+        end = text.end(spec.elts[-1])
+        added = f", {text.of(spec.elts[-1])}" * more
+        yield Edit(text.patched([*patches, Patch(end, text.end(spec), f"{added})")]), said, 0.8 + 0.1 * more)
+
+
+def _missing(text: Text, node: ast.Call) -> Iterator[Edit]:
+    """Passes an argument that was left out, if the text has a value of its name: vmap(f)(X) -> ...(X, Y)."""
+    making = node.func if isinstance(node.func, ast.Call) else _assigned(text, node.func)
+    if not isinstance(making, ast.Call) or last_name(making.func) not in _MAPS or not making.args:
+        return
+    function = _defined(text, making.args[0])
+    if function is None or not node.args or node.keywords or isinstance(node.args[-1], ast.Starred):
+        return
+    needed = function.args.args[len(node.args) : len(function.args.args) - len(function.args.defaults)]
+    values = [_value_named(text, parameter.arg) for parameter in needed]
+    given = [value for value in values if value is not None]
+    if not needed or len(given) < len(values):
+        return
+    end = text.end(node.args[-1])
+    patches = [Patch(end, end, "".join(f", {value}" for value in given))]
+    said = f"Pass {' and '.join(given)}, too: {function.name} needs {' and '.join(p.arg for p in needed)}"
+    spec = next((keyword.value for keyword in making.keywords if keyword.arg == "in_axes"), None)
+    if not isinstance(spec, ast.Tuple) or len(spec.elts) != len(node.args):
+        yield Edit(text.patched(patches), said, 0.3)
+        return
+    end = text.end(spec.elts[-1])
+    for axis in ("0", "None"):
+        rest = f", {axis}" * len(given)
+        new = text.patched([*patches, Patch(end, text.end(spec), f"{rest})")])
+        yield Edit(new, f"{said}; in_axes entry {axis}", 0.3)
+
+
+def _defined(text: Text, name: ast.expr) -> ast.FunctionDef | None:
+    """Returns the function that the text defines by a name, where it does so once."""
+    found = [
+        each
+        for each in ast.walk(text.tree)
+        if isinstance(each, ast.FunctionDef) and isinstance(name, ast.Name) and each.name == name.id
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _value_named(text: Text, parameter: str) -> str | None:
+    """Returns the variable of the text that is named as a parameter is, whatever the case of its letters."""
+    assigned = [target for each in text.tree.body if isinstance(each, ast.Assign) for target in each.targets]
+    names = {each.id for target in assigned for each in ast.walk(target) if isinstance(each, ast.Name)}
+    return next((name for name in sorted(names) if name.casefold() == parameter.casefold()), None)

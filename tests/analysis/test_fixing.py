@@ -151,6 +151,11 @@ SCRIPTS = [
     ("def f(x):\n    return x if x > 0 else 0.\njax.vmap(f)(jnp.arange(3.))\n", "jnp.where(x > 0, x, 0.)"),
     ("jax.vmap(jax.random.normal)(jax.random.key(0))\n", "split(jax.random.key(0), 8)"),
     ("jax.vmap(jnp.sin, axis=1)(jnp.ones((2, 3)))\n", "in_axes=1"),
+    ("X = Y = jnp.ones(3)\ndef f(x, y):\n    return x - y\njax.vmap(f)(X)\n", "jax.vmap(f)(X, Y)"),
+    (
+        "f = lambda x, y: x - y\njax.vmap(f, (0, 0))((jnp.ones(3), jnp.ones(3)))\n",
+        "(jnp.ones(3), jnp.ones(3))\n",
+    ),
 ]
 
 
@@ -159,6 +164,19 @@ def test_a_fix_of_a_script_is_written_into_it_and_the_script_runs_to_its_end(cod
     fixes = explain(Request(HEAD + code)).fixes
     assert any(written in fix.request.code and "to its end" in fix.proof for fix in fixes[:3])
     assert all(explain(fix.request, until="run").failure is None for fix in fixes)
+
+
+def test_an_edit_that_fails_before_the_failure_did_is_no_fix_wherever_the_lines_are():
+    function = "def last(z):\n    return z.no_such()\n\n\n\n"
+    report = explain(Request(f"{HEAD}{function}X = jnp.ones((3, 2))\nz = jax.vmap(jnp.sin)(X)\nlast(z)\n"))
+    assert report.failure is not None
+    assert report.fixes == ()
+
+
+def test_a_fix_may_leave_a_failure_further_down():
+    code = "f = lambda x, w: x @ w\nr = jax.vmap(f)(jnp.ones((7, 5)), jnp.ones(5))\nr.no_such()\n"
+    fixes = explain(Request(HEAD + code)).fixes
+    assert "it then fails on line 6" in fixes[0].proof
 
 
 @st.composite

@@ -66,6 +66,21 @@ def test_a_misnamed_keyword_is_written_as_in_axes():
     assert misuse("vmap(f, axis=1)(x); g(axis=1)")[0].text == "vmap(f, in_axes=1)(x); g(axis=1)"
 
 
+def test_an_argument_left_out_is_passed_where_the_text_has_its_name():
+    before = "def f(x, y):\n    return x\nX, Y = x1, x2\n"
+    assert misuse(f"{before}vmap(f)(X)")[0].text == f"{before}vmap(f)(X, Y)"
+    texts = [edit.text for edit in misuse(f"{before}vmap(f, in_axes=(1,))(X)")]
+    assert [f"{before}vmap(f, in_axes=(1, {axis}))(X, Y)" in texts for axis in (0, None)] == [True, True]
+    assert not any("too" in edit.summary for edit in misuse(f"{before.replace('Y', 'Z')}vmap(f)(X)"))
+
+
+def test_the_parts_of_a_tuple_are_passed_as_arguments():
+    assert misuse("vmap(f, (0, 0))((a, b))")[0].text == "vmap(f, (0, 0))(a, b)"
+    assert "vmap(f, in_axes=(None, 0, 0))(p, *batch)" in [
+        edit.text for edit in misuse("vmap(f, in_axes=(None, 0))(p, batch)")
+    ]
+
+
 @pytest.mark.parametrize(
     ("request_", "columns"),
     [

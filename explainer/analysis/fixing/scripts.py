@@ -5,6 +5,7 @@ FailedCall ──▶ search on its own program ──▶ edits of the text ─�
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -36,7 +37,7 @@ Shown = Callable[[Request], str]
 
 def fixes(run: Run, failure: Failure) -> tuple[tuple[Fix, ...], int]:
     """Returns (fixes of a call in a text, how many edits were tried)."""
-    request, call, shown = run.report.request, run.failed, _shown(run, failure)
+    request, call, shown = run.report.request, run.failed, _shown(run)
     found, tried = (), 0
     if call is not None:
         found, tried = _of_call(run, call, failure, shown)
@@ -140,11 +141,12 @@ def _renamed(request: Request, failure: Failure) -> list[Edit]:
     return [Edit(c.request.code, c.summary, c.cost) for c in code.names(situation)]
 
 
-def _shown(run: Run, failure: Failure) -> Shown:
+def _shown(run: Run) -> Shown:
     """Returns how an edited text is run: a script to its end, a function through its nest."""
     request = run.report.request
     if request.is_script:
-        return lambda edited: _ran(edited, failure)
+        before = _left(run.sources, run.error)
+        return lambda edited: _ran(edited, before)
     if _live(run):
         return lambda edited: "the call itself was tried"  # its file is not run again
     evaluate = evaluating.stated(request, run.program)
@@ -162,8 +164,8 @@ def _traced(evaluate: evaluating.Evaluate, edited: Request) -> str:
     return "" if failed else "the whole function traces"
 
 
-def _ran(edited: Request, failure: Failure) -> str:
-    """Runs an edited script; it must end well, or fail at a later line."""
+def _ran(edited: Request, before: tuple[int, ...]) -> str:
+    """Runs an edited script; it must end well, or fail in a statement that comes after the one before."""
     try:
         with quiet(), surroundings.restored():
             parsing.run_script(edited)
@@ -173,9 +175,32 @@ def _ran(edited: Request, failure: Failure) -> str:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001  (the user's script may raise anything)
-        span = Sources(edited).of_error(error)
-        lines = [own.line for own in failure.blame.spans if own.source == "code"]
-        if span is None or not lines or span.line <= max(lines) + 2:
+        sources = Sources(edited)
+        span = sources.of_error(error)
+        if span is None or not _later(_left(sources, error), before):
             return ""
         return f"the script gets past this call; it then fails on line {span.line}"
     return "the script runs to its end"
+
+
+def _left(sources: Sources, error: BaseException | None) -> tuple[int, ...]:
+    """Returns how many lines come after the statement that each frame of the script was in, outermost first.
+
+    Counted from the end, since edits add lines (imports, say) in front of what has not run yet.
+    """
+    places = [] if error is None else sources.places_of_error(error)
+    return tuple(
+        _lines_after(place.whole, place.span.line) for place in places if place.span.source == "code"
+    )
+
+
+def _lines_after(text: str, line: int) -> int:
+    statements = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.stmt)]
+    around = [node for node in statements if node.lineno <= line <= (node.end_lineno or node.lineno)]
+    end = min((node.end_lineno or node.lineno for node in around), default=line)
+    return len(text.splitlines()) - end
+
+
+def _later(now: tuple[int, ...], before: tuple[int, ...]) -> bool:
+    """Tells whether a script got further: in the outermost frame that differs, it is at a later statement."""
+    return next((new < old for new, old in zip(now, before, strict=False) if new != old), False)
