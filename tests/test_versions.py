@@ -26,7 +26,7 @@ TOO_NEW = (
 
 @pytest.fixture
 def too_new(tmp_path: Path) -> str:
-    """A folder of packages that, first on the path, makes JAX 0.11.2 the installed one; workers may read it."""
+    """A folder of packages that, first on the path, makes JAX 0.11.2 the installed one; workers read it."""
     packages = tmp_path / "site-packages"
     for name in ("jax", "jaxlib"):
         folder = packages / f"{name}-0.11.2.dist-info"

@@ -78,15 +78,18 @@ class Pool:
         self._owner.start()
         atexit.register(self.close)
 
-    def take(self, limits: Limits, timeout: float) -> Child | None:
-        """Returns a worker under these limits, None if there is no zygote yet; raises Unavailable."""
+    def take(self, limits: Limits, timeout: float, spare: bool = True) -> Child | None:
+        """Returns a worker under these limits, None if there is no zygote yet; raises Unavailable.
+
+        With `spare` it may be one that stood by, of which one may not know yet that it is dying.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._measured or self._broken or self._closed, timeout)
             if self._closed or self._broken:
                 raise Unavailable(self._broken or "the sandbox was shut down")
             if not self._measured:
                 return None
-            for child in [each for each in self._spares if each.limits == limits]:
+            for child in [each for each in self._spares if spare and each.limits == limits]:
                 self._spares.remove(child)
                 if not wire.hung_up(child.connection):
                     return child

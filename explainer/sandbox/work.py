@@ -60,13 +60,13 @@ def _attempts(ask: Ask, ticket: Ticket) -> Generator[Report, None, Outcome]:
     pool = ask.pool
     if isinstance(pool, Cluster):
         return (yield from pool.work(ask.partial, ask.until, ask.limits))
-    _, ending, _ = outcome = yield from _attempt(pool, ask, ticket)
+    _, ending, _ = outcome = yield from _attempt(pool, ask, ticket, spare=True)
     if ending.kind in ("lost", "unavailable"):  # it died with its zygote, or before its request
-        outcome = yield from _attempt(pool, ask, ticket)
+        outcome = yield from _attempt(pool, ask, ticket, spare=False)
     return outcome
 
 
-def _attempt(pool: Pool, ask: Ask, ticket: Ticket) -> Generator[Report, None, Outcome]:
+def _attempt(pool: Pool, ask: Ask, ticket: Ticket, spare: bool) -> Generator[Report, None, Outcome]:
     """Yields partial Reports of one worker; returns the last one, the worker's end and its output."""
     partial, began = ask.partial, time.monotonic()
     child: Child | None = None
@@ -74,7 +74,7 @@ def _attempt(pool: Pool, ask: Ask, ticket: Ticket) -> Generator[Report, None, Ou
         while child is None:
             if time.monotonic() - began > job.START_S:
                 raise Unavailable(f"no zygote could be made in {job.START_S:g} s")
-            child = pool.take(ask.limits, job.BEAT_S)
+            child = pool.take(ask.limits, job.BEAT_S, spare)
             partial = replace(partial, isolation=pool.isolation)  # known once there is a worker
             yield heartbeat.starting(partial, began, "starting a worker")
         ticket.on_loss = functools.partial(pool.stop, child)

@@ -45,8 +45,8 @@ class Watched(Pool):
         self.handed: dict[int, Child] = {}
         super().__init__(settings)
 
-    def take(self, limits: Limits, timeout: float) -> Child | None:
-        child = super().take(limits, timeout)
+    def take(self, limits: Limits, timeout: float, spare: bool = True) -> Child | None:
+        child = super().take(limits, timeout, spare)
         if child is not None:
             self.handed[threading.get_ident()] = child
         return child

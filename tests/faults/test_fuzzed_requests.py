@@ -51,7 +51,7 @@ def _is_whole(report: Report) -> bool:
     return page.html(report).startswith("<!")
 
 
-@settings(fuzzed, max_examples=100)
+@settings(fuzzed, max_examples=60)
 @given(anything)
 def test_what_makes_no_sense_ends_in_a_whole_report(pool, request):
     assert _is_whole(asked(pool, request, "check", deadline_s=10))
@@ -63,7 +63,7 @@ def test_a_lesson_with_one_wrong_word_ends_in_a_whole_report(pool, request):
     assert _is_whole(asked(pool, request, "batch", deadline_s=10))
 
 
-@settings(fuzzed, max_examples=860)
+@settings(fuzzed, max_examples=900)
 @given(st.text(max_size=40) | texts | st.sampled_from(CODES), st.text(max_size=10), texts)
 def test_any_text_at_all_ends_in_a_whole_report(cheap_pool, code, function, wanted):
     report = asked(cheap_pool, Request(code, function, wanted=wanted), deadline_s=10)

@@ -160,9 +160,9 @@ def test_without_the_player_plotlys_own_controls_stand_in(
 
 
 @pytest.mark.parametrize(
-    ("width", "dark"), [(1440, False), (1440, True), (390, False)], ids=["light", "dark", "phone"]
+    ("scene", "width", "dark"),
+    [("pairwise", 1440, False), ("pairwise", 390, True), ("three", 1440, True), ("mixed", 390, False)],
 )
-@pytest.mark.parametrize("scene", ["pairwise", "three", "mixed"])
 def test_a_scene_fits_its_page(
     url: str, open_page: Open, screenshots: Path, scene: str, width: int, dark: bool
 ):

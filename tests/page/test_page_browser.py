@@ -115,7 +115,7 @@ def test_a_browser_that_cannot_unpack_says_so_and_shows_the_rest(show, watch: Wa
     watch.errors.clear()
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1440, False), (1440, True), (390, False), (390, True)], ids=str)
+@pytest.mark.parametrize(("width", "dark"), [(1440, False), (390, True)], ids=str)
 @pytest.mark.parametrize("scene", ["pairwise", "awkward", "misfit inside", "hostile"])
 def test_a_page_fits_its_width(show, screenshots: Path, scene, width, dark):
     report = hostile(PAYLOADS[1]) if scene == "hostile" else reports.SCENES[scene]()

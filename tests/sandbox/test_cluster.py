@@ -27,7 +27,11 @@ from tests.browser import ROOT
 from tests.sandbox.conftest import alive, failure_of, wait_for, wait_for_death
 from tests.sandbox.rig import HOST, REAL, ROGUE, Rig, kill, make_certificates, settings_with
 
-pytestmark = pytest.mark.xdist_group("cluster")  # one scheduler, one set of workers
+pytestmark = [
+    pytest.mark.xdist_group("cluster"),  # one scheduler, one set of workers
+    # Dask leaves the socket of a connection that it gave up during TLS's handshake to the collector
+    pytest.mark.filterwarnings("ignore:.*SSLSocket:pytest.PytestUnraisableExceptionWarning"),
+]
 
 # Says which child runs it, and which Dask worker made the zygote of that child.
 WHERE = """import os

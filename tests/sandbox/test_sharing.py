@@ -20,7 +20,7 @@ from explainer.sandbox.pool import Pool
 from explainer.sandbox.settings import Limits, Settings
 from explainer.sandbox.sharing import EARLIER, Finished, Seat, Sharing, Steps, key_of
 from explainer.spec import Request
-from tests.sandbox.conftest import TARGET, failure_of, wait_for_death
+from tests.sandbox.conftest import TARGET, failure_of, wait_for, wait_for_death
 
 ANN, BOB = Visitor("ann", "1"), Visitor("bob", "1")
 LIMITS = Limits(deadline_s=20)
@@ -115,8 +115,8 @@ def test_a_run_goes_on_when_the_one_who_began_it_leaves(pool):
 def test_a_follower_who_leaves_ends_nothing_and_the_last_one_the_worker(pool):
     leader = begun(asked(pool, ENDLESS, ANN))
     follower = begun(asked(pool, ENDLESS, BOB))
+    assert wait_for(lambda: len(pool.pids()) == 2)  # the canary is gone
     zygote, *workers = pool.pids()
-    assert len(workers) == 1
     follower.close()
     assert next(leader).stages[-1].status == "running"
     assert pool.pids() == (zygote, *workers)
@@ -127,6 +127,7 @@ def test_a_follower_who_leaves_ends_nothing_and_the_last_one_the_worker(pool):
 
 def test_a_stream_that_is_dropped_and_collected_ends_its_worker(pool):
     begun(asked(pool, ENDLESS, ANN))
+    assert wait_for(lambda: len(pool.pids()) == 2)  # the canary is gone
     _, worker = pool.pids()
     gc.collect()
     assert wait_for_death(worker)

@@ -39,8 +39,7 @@ def choose(page: Page, words: str) -> None:
     page.locator(".st-key-calls label", has_text=words).last.click()
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+@pytest.mark.parametrize(("width", "height", "dark"), [(1440, 900, False), (390, 844, True)])
 def test_a_script_opens_with_its_calls_and_a_picture_at_every_width(
     app_url: str, open_page: Open, screenshots: Path, width: int, height: int, dark: bool
 ):

@@ -155,8 +155,7 @@ def test_escape_leaves_the_field_and_tab_indents_in_it(url, open_page):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(("width", "dark"), [(1440, False), (390, True)])
 def test_hints_and_marks_stand_where_they_belong(url, open_page, screenshots, width, dark):
     page = _open(url, open_page, width=width, dark=dark)
     name = f"editor-{width}-{'dark' if dark else 'light'}"

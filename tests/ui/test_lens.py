@@ -86,8 +86,7 @@ def test_names_of_values_are_shown_as_text(fake):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize(("width", "height"), [(1440, 1000), (390, 844)])
+@pytest.mark.parametrize(("width", "height", "dark"), [(1440, 1000, False), (390, 844, True)])
 def test_the_lens_follows_an_example_in_the_browser(
     app_url: str, open_page: Open, screenshots: Path, width: int, height: int, dark: bool
 ):

@@ -49,11 +49,9 @@ def write_code(page: Page, text: str) -> None:
     page.keyboard.insert_text(text)
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("tab", ["X-ray", "Jaxpr"])
+@pytest.mark.parametrize(("tab", "width", "dark"), [("X-ray", 1440, False), ("Jaxpr", 390, True)])
 def test_an_expression_lights_its_equations_and_an_equation_its_expression(
-    app_url: str, open_page: Open, screenshots, width: int, dark: bool, tab: str
+    app_url: str, open_page: Open, screenshots, tab: str, width: int, dark: bool
 ):
     page = opened(open_page(app_url, width=width, height=1200, dark=dark), tab)
     name = f"linked-{tab}-{width}-{'dark' if dark else 'light'}"
