@@ -174,9 +174,9 @@ def test_an_edit_that_fails_before_the_failure_did_is_no_fix_wherever_the_lines_
 
 
 def test_a_fix_may_leave_a_failure_further_down():
-    code = "f = lambda x, w: x @ w\nr = jax.vmap(f)(jnp.ones((7, 5)), jnp.ones(5))\nr.no_such()\n"
+    code = "f = lambda x, w: x @ w\nr = jax.vmap(f)(jnp.ones((7, 5)), jnp.ones(5))\n\n\nr.no_such()\n"
     fixes = explain(Request(HEAD + code)).fixes
-    assert "it then fails on line 6" in fixes[0].proof
+    assert "it then fails on line 8" in fixes[0].proof
 
 
 @st.composite

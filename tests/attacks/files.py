@@ -135,7 +135,7 @@ for fd in range(4, 1024):
         "leaves_named_shared_memory",
         "fd = libc.shm_open(f'/{NAME}'.encode(), os.O_CREAT | os.O_RDWR, 0o600)\nif fd >= 0: broke(fd)",
     ),
-    Attack("leaves_a_file_where_it_stands", "attempt(open, NAME, 'w')"),
+    Attack("leaves_a_file_where_it_stands", "if attempt(open, NAME, 'w'): os.unlink(NAME)"),
     Attack("plants_a_module_among_the_packages", "attempt(open, f'{SITE}/{NAME}.pth', 'w')"),
     Attack("makes_a_folder", "attempt(os.mkdir, f'{FOLDER}/{NAME}')"),
     Attack("makes_a_pipe_with_a_name", "attempt(os.mkfifo, f'{FOLDER}/{NAME}')"),

@@ -159,7 +159,7 @@ answer(fixes=[fix] * 2, stages=stages)
     _forged(
         "sends_large_reports_again_and_again",
         "part = pack({'type': 'Progress', 'report': {'request': {}, 'notes': ['x'] * 1_000_000}})\nwhile True: send(part)",
-        "deadline or BadAnswer",
+        "deadline or BadAnswer or answer_size",
     ),
     _forged(
         "sends_a_million_stages_that_run",

@@ -103,7 +103,8 @@ def require_presentable(shown: Report) -> None:
         text = page.html(shown)
         text.encode("utf-8")
     # this reader takes a minute for what a browser takes in at once
-    _Reader().feed(text if len(text) < 2 * PART else text[:PART] + text[-PART:].partition(">")[2])
+    whole = len(text) < 2 * PART
+    _Reader().feed(text if whole else text[:PART].rpartition("<")[0] + text[-PART:].partition(">")[2])
 
 
 def require_honest_answer(pool: Pool, within: float) -> None:

@@ -38,17 +38,17 @@ def loaded(page: Page) -> Page:
 
 
 def code(page: Page) -> Locator:
-    return page.locator(".cm-content").first
+    return page.locator("[data-editor=code] .cm-content")
 
 
 def write_code(page: Page, text: str) -> None:
-    code(page).click()
+    code(page).focus()
     page.keyboard.press("Control+a")
     page.keyboard.insert_text(text)
 
 
 def append(page: Page, text: str) -> None:
-    code(page).click()
+    code(page).focus()
     page.keyboard.press("Control+End")
     page.keyboard.insert_text(text)
 

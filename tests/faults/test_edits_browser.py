@@ -34,7 +34,7 @@ def test_an_edit_whose_zygote_is_killed_stays_and_is_answered(app_url: str, open
     status = page.locator(".pg-status")
     expect(status).to_contain_text("same as a Python loop", timeout=30_000)
     killed = maker(app_url)
-    page.locator(".cm-content").first.click()
+    page.locator("[data-editor=code] .cm-content").focus()
     page.keyboard.press("Control+a")
     page.keyboard.insert_text(SLOW)
     expect(page.locator(".pg-step.running")).to_contain_text("parse")

@@ -36,7 +36,10 @@ FAILING = (
 
 @pytest.fixture
 def pool() -> Iterator[Pool]:
-    pool = Pool(Settings(jobs=2, spares=0, strategy="fork", target=TARGET, warmup="", queue=3, cache_mb=1))
+    chosen = Settings(
+        jobs=2, spares=0, strategy="fork", target=TARGET, warmup="", queue=3, cache_mb=1, walls=()
+    )
+    pool = Pool(chosen)
     yield pool
     pool.close()
 

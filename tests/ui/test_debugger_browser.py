@@ -45,7 +45,7 @@ def debugger(page: Page) -> Page:
 
 
 def paste(page: Page, text: str) -> None:
-    page.locator(".cm-content").first.click()
+    page.locator("[data-editor=code] .cm-content").focus()
     page.keyboard.insert_text(text)
 
 

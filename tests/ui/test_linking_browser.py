@@ -44,7 +44,7 @@ def rest_on(page: Page, line: int, text: str) -> None:
 
 
 def write_code(page: Page, text: str) -> None:
-    code(page).locator(".cm-content").click()
+    code(page).locator(".cm-content").focus()
     page.keyboard.press("Control+a")
     page.keyboard.insert_text(text)
 

@@ -31,7 +31,7 @@ def axis(page: Page, level: int, leaf: int) -> Locator:
 
 
 def write_code(page: Page, code: str) -> None:
-    page.locator(".cm-content").first.click()
+    page.locator("[data-editor=code] .cm-content").focus()  # a click may meet what moves
     page.keyboard.press("Control+a")
     page.keyboard.insert_text(code)
 

@@ -37,7 +37,7 @@ Shown = Callable[[Request], str]
 
 def fixes(run: Run, failure: Failure) -> tuple[tuple[Fix, ...], int]:
     """Returns (fixes of a call in a text, how many edits were tried)."""
-    request, call, shown = run.report.request, run.failed, _shown(run)
+    request, call, shown = run.report.request, run.failed, _shown(run, failure)
     found, tried = (), 0
     if call is not None:
         found, tried = _of_call(run, call, failure, shown)
@@ -141,12 +141,12 @@ def _renamed(request: Request, failure: Failure) -> list[Edit]:
     return [Edit(c.request.code, c.summary, c.cost) for c in code.names(situation)]
 
 
-def _shown(run: Run) -> Shown:
+def _shown(run: Run, failure: Failure) -> Shown:
     """Returns how an edited text is run: a script to its end, a function through its nest."""
     request = run.report.request
     if request.is_script:
         before = _left(run.sources, run.error)
-        return lambda edited: _ran(edited, before)
+        return lambda edited: _ran(edited, failure, before)
     if _live(run):
         return lambda edited: "the call itself was tried"  # its file is not run again
     evaluate = evaluating.stated(request, run.program)
@@ -164,8 +164,11 @@ def _traced(evaluate: evaluating.Evaluate, edited: Request) -> str:
     return "" if failed else "the whole function traces"
 
 
-def _ran(edited: Request, before: tuple[int, ...]) -> str:
-    """Runs an edited script; it must end well, or fail in a statement that comes after the one before."""
+def _ran(edited: Request, failure: Failure, before: tuple[int, ...]) -> str:
+    """Runs an edited script; it must end well, or fail in a later statement and well below the failure.
+
+    What fails just below uses the result, and tells that the edit was not what was meant.
+    """
     try:
         with quiet(), surroundings.restored():
             parsing.run_script(edited)
@@ -177,7 +180,9 @@ def _ran(edited: Request, before: tuple[int, ...]) -> str:
     except BaseException as error:  # noqa: BLE001  (the user's script may raise anything)
         sources = Sources(edited)
         span = sources.of_error(error)
-        if span is None or not _later(_left(sources, error), before):
+        lines = [own.line for own in failure.blame.spans if own.source == "code"]
+        below = span is not None and bool(lines) and span.line > max(lines) + 2
+        if span is None or not below or not _later(_left(sources, error), before):
             return ""
         return f"the script gets past this call; it then fails on line {span.line}"
     return "the script runs to its end"
