@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from explainer.analysis import internals
+from explainer.lines import lines_of
 from explainer.report import Span
 from explainer.spec import Request
 
@@ -53,7 +54,7 @@ class Place:
 
     def span_of(self, node: ast.AST) -> Span:
         """Returns where a node of the text's syntax tree stands."""
-        lines = self.whole.splitlines()
+        lines = lines_of(self.whole)
         line, end = getattr(node, "lineno", 1), getattr(node, "end_lineno", 1)
         column = _characters(lines, line, getattr(node, "col_offset", 0))
         return Span(
@@ -73,11 +74,11 @@ class Sources:
         texts |= {f"<argument {a.name}>": a.value.strip() for a in request.arguments}
         texts |= {f"<{place}>": text for place, text in _level_texts(request)}
         self._names = {name: name[1:-1] for name in texts}  # file name -> Span.source
-        self._lines: dict[str, list[str]] = {name[1:-1]: text.splitlines() for name, text in texts.items()}
+        self._lines: dict[str, list[str]] = {name[1:-1]: lines_of(text) for name, text in texts.items()}
         self._live = main is not None
         if main is not None:
             self._names[main] = "code"
-        mapped = texts["<function>"].splitlines()
+        mapped = lines_of(texts["<function>"])
         self._mapped = (Span(1, 0, len(mapped), len(mapped[-1]), "function"),) if mapped else ()
         # by id: hashing a code object reads all of its bytecode; `_kept` keeps the ids from being reused
         self._kept: list[types.CodeType] = []

@@ -188,7 +188,9 @@ def _unpacked(text: Text, node: ast.Call) -> Iterator[Edit]:
     patches = [Patch(text.start(last), text.end(last), parts)]
     said = f"Pass the parts of {text.of(last)} one by one: {parts}"
     yield Edit(text.patched(patches), said, 0.8)
-    for more in (1, 2, 3) if isinstance(spec, ast.Tuple) and spec.elts else ():
+    if not isinstance(spec, ast.Tuple) or not spec.elts:
+        return
+    for more in (1, 2, 3):
         end = text.end(spec.elts[-1])
         added = f", {text.of(spec.elts[-1])}" * more
         yield Edit(text.patched([*patches, Patch(end, text.end(spec), f"{added})")]), said, 0.8 + 0.1 * more)

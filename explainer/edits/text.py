@@ -9,6 +9,7 @@ import ast
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from explainer.lines import lines_with_ends
 from explainer.report import Span
 
 
@@ -41,7 +42,7 @@ class Text:
 
     def __post_init__(self) -> None:
         self.tree = ast.parse(self.text)
-        self._lines = self.text.splitlines(keepends=True)
+        self._lines = lines_with_ends(self.text)
         self._starts = [0]
         for line in self._lines:
             self._starts.append(self._starts[-1] + len(line))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from explainer.lines import lines_of
 from explainer.report import Equation, Report
 from explainer.views.markup import Html, aval, escape, join, tag, type_text
 
@@ -15,7 +16,7 @@ MOST_LINES = 400
 
 def listing(report: Report) -> Html:
     """Returns the code, a line each; nothing where the report has none."""
-    lines = report.request.code.rstrip().splitlines()
+    lines = lines_of(report.request.code.rstrip())
     if not lines:
         return Html("")
     last = _last_on_line(report.equations)

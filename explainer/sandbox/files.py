@@ -18,7 +18,8 @@ import sys
 import sysconfig
 from collections.abc import Iterable, Sequence
 
-LIBRARIES = ("/usr/lib", "/usr/lib64", "/usr/lib32", "/lib", "/lib64", "/lib32", "/usr/share/zoneinfo")
+LIBRARIES = ("/usr/lib64", "/lib64", "/usr/lib/locale", "/usr/share/zoneinfo")
+LIBRARIES_OF_ALL = ("/usr/lib", "/lib")  # where no folder of this architecture's holds them
 FACTS = (  # of the machine, that Python, libc and XLA ask for
     "/etc/ld.so.cache",
     "/etc/localtime",
@@ -68,7 +69,7 @@ def lock(paths: Iterable[str], abi: int = 0) -> None:
         handled_net=landlockpy.net_for_abi(abi),
         scoped=landlockpy.scope_for_abi(abi),
     ) as rules:
-        for path in (*paths, *LIBRARIES, *FACTS):
+        for path in (*paths, *_libraries(), *FACTS):
             if os.path.isdir(path):
                 rules.allow_path(path, access.READ_FILE | access.READ_DIR)
             elif os.path.exists(path):
@@ -118,6 +119,13 @@ def bubblewrap(paths: Sequence[str]) -> tuple[str, ...]:
     if tried.returncode != 0:
         raise Unusable(f"bubblewrap is not let work on this system ({tried.stderr.strip()[:200]})")
     return command
+
+
+def _libraries() -> tuple[str, ...]:
+    """Returns the folders of shared libraries: on Debian only this architecture's, not all of /usr/lib."""
+    triplet = sysconfig.get_config_var("MULTIARCH") or "no-such-triplet"
+    own = tuple(f"{folder}/{triplet}" for folder in LIBRARIES_OF_ALL if os.path.isdir(f"{folder}/{triplet}"))
+    return (*LIBRARIES, *(own or LIBRARIES_OF_ALL))
 
 
 def _within(path: str, others: Iterable[str]) -> bool:

@@ -18,7 +18,17 @@ from explainer.sandbox.settings import Settings, Wall
 
 PASSED = ("PATH", "HOME", "LANG", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "USER", "LOGNAME")
 PASSED_OUTSIDE = ("HOME", "TMPDIR", "USER", "LOGNAME", "VIRTUAL_ENV")  # names of things behind the walls
-PASSED_PREFIXES = ("LC_", "JAX_", "XLA_", "TF_", "CUDA_", "NVIDIA_", "ROCM_", "HIP_", "ROCR_", "HSA_", "TPU_")
+PASSED_PREFIXES = (
+    "LC_",
+    "JAX_",
+    "XLA_",
+    "TF_CPP_",
+    "TF_XLA_",
+)  # not TF_ nor NVIDIA_: Terraform's tokens, API keys
+OF_ACCELERATORS = (
+    *("CUDA_", "NVIDIA_VISIBLE_", "NVIDIA_DRIVER_", "ROCM_", "HIP_", "ROCR_", "HSA_"),
+    *("TPU_", "TF_FORCE_GPU_", "TF_GPU_"),
+)  # of use outside of walls only
 PATH_INSIDE = "/usr/bin:/bin"
 
 
@@ -70,7 +80,8 @@ def command(settings: Settings, start: Start, control: int) -> list[str]:
 def environment(settings: Settings, start: Start) -> dict[str, str]:
     """Returns the environment of the workers: what Python and JAX need, none of the app's secrets."""
     passed = set(PASSED) - set(PASSED_OUTSIDE if start.walls else ())
-    kept = {k: v for k, v in os.environ.items() if k in passed or k.startswith(PASSED_PREFIXES)}
+    prefixes = PASSED_PREFIXES + (() if start.walls else OF_ACCELERATORS)
+    kept = {k: v for k, v in os.environ.items() if k in passed or k.startswith(prefixes)}
     if start.walls:
         kept["PATH"] = PATH_INSIDE
     if settings.platform:

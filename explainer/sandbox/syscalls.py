@@ -14,8 +14,7 @@ import errno
 import os
 
 ALLOWED = {
-    "memory, which XLA also writes machine code to": "mprotect mmap munmap mremap madvise brk mbind "
-    "get_mempolicy",
+    "memory, which XLA also writes machine code to": "mprotect munmap mremap madvise brk mbind get_mempolicy",
     "threads": "futex gettid set_robust_list rseq set_tid_address exit sched_yield membarrier getcpu",
     "how many cores, which priority": "sched_getaffinity sched_getparam sched_getscheduler "
     "sched_get_priority_max sched_get_priority_min",
@@ -36,6 +35,7 @@ ALLOWED = {
 }
 """Calls that need no condition, by what they are for. Those that a machine does not have are passed over."""
 
+SHARED_AND_OF_NO_FILE = 0x21  # mmap MAP_SHARED | MAP_ANONYMOUS: such memory can be hidden from all counts
 CLONE_THREAD = 0x10000
 CLONE_NEW_ANYTHING = 0x7E020080  # every CLONE_NEW* flag
 TERMINAL_QUESTIONS = (0x5401, 0x5413, 0x5451)  # TCGETS, TIOCGWINSZ, FIOCLEX
@@ -69,6 +69,8 @@ def restrict() -> None:
         if number >= 0:
             rules.add_rule(seccomp.ALLOW, number)
     rules.add_rule(seccomp.ERRNO(errno.ENOSYS), "clone3")  # its flags are out of a filter's sight: use clone
+    for kept in (0x00, 0x01, 0x20):  # any other two of these flags; the watchdog counts what it can see
+        rules.add_rule(seccomp.ALLOW, "mmap", seccomp.Arg(3, seccomp.MASKED_EQ, SHARED_AND_OF_NO_FILE, kept))
     threads = CLONE_THREAD | CLONE_NEW_ANYTHING
     rules.add_rule(seccomp.ALLOW, "clone", seccomp.Arg(0, seccomp.MASKED_EQ, threads, CLONE_THREAD))
     rules.add_rule(seccomp.ALLOW, "tgkill", seccomp.Arg(0, seccomp.EQ, os.getpid()))

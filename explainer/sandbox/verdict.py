@@ -208,7 +208,7 @@ def running_stage(report: Report) -> Stage:
         if stage.status == "running":
             return stage.name
     stages = SCRIPT_STAGES if report.request.is_script else STAGES
-    reached = [stages.index(stage.name) for stage in report.stages]
+    reached = [stages.index(stage.name) for stage in report.stages if stage.name in stages]
     return stages[min(max(reached, default=-1) + 1, len(stages) - 1)]
 
 

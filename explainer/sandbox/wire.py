@@ -21,17 +21,16 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
-from explainer.report import Fix, Isolation, Leaf, Report, clean
+from explainer.report import Isolation, Report, clean
+from explainer.sandbox import plausible
 from explainer.sandbox.canary import Bait
 from explainer.sandbox.settings import Limits, Strategy, Wall
-from explainer.spec import STAGES, Request, Stage
+from explainer.spec import Request, Stage
 
 HEADER = struct.Struct("<I")
 CONTROL_CAP = 1 << 16
 CONTAINERS = bytes([*range(0x80, 0xA0), *range(0xDC, 0xE0)])  # how lists and maps begin in MessagePack
 CONTAINERS_CAP = 3_000_000
-FIXES_CAP = 1 << 19  # characters of all their texts
-PREVIEW_CAP = 10_000  # entries of one array; an honest worker sends 4,096 at most
 MB = 1 << 20
 OP_OFFER, OP_EXPLAIN = "explainer_offer", "explainer_explain"  # what a worker of a cluster is asked for
 
@@ -205,9 +204,10 @@ def from_worker(payload: bytes) -> FromWorker:
     _require_few_values(payload)
     message = _decode(_FROM_WORKER, payload)
     if isinstance(message, (Progress, Answer)):
-        _require_few(message.report)
-        for leaf in _leaves(message.report):
-            _require_plain(leaf)
+        try:
+            plausible.require(message.report)
+        except plausible.Implausible as error:
+            raise BadFrame(str(error)) from error
     return message
 
 
@@ -294,48 +294,3 @@ def _require_few_values(payload: bytes) -> None:
     containers = len(payload) - len(payload.translate(None, CONTAINERS))
     if containers > CONTAINERS_CAP:
         raise BadFrame(f"a message of up to {containers:,} lists; at most {CONTAINERS_CAP:,} are taken")
-
-
-def _require_few(report: Report) -> None:
-    """Raises BadFrame for more of what costs this side time than any explanation has.
-
-    Stages are made anew at each heartbeat, and a fix is shown as a diff.
-    """
-    if len(report.stages) > len(STAGES):
-        raise BadFrame(f"{len(report.stages):,} stages; there are {len(STAGES)}")
-    size = sum(len(fix.before) + len(fix.after) for fix in _fixes(report))
-    if size > FIXES_CAP:
-        raise BadFrame(f"fixes of {size:,} characters; at most {FIXES_CAP:,} are taken")
-
-
-def _fixes(report: Report) -> Iterator[Fix]:
-    yield from report.fixes
-    for finding in report.findings:
-        yield from finding.fixes
-    yield from report.wanted.solutions if report.wanted else ()
-
-
-def _require_plain(leaf: Leaf) -> None:
-    """Raises BadFrame unless a preview is what the entries at `kept` make: its type says Any."""
-    if leaf.preview is None:
-        return
-    rows: list[object] = [leaf.preview]
-    for axis in leaf.kept:
-        if not all(isinstance(row, list) and len(row) == len(axis) for row in rows):
-            raise BadFrame("a preview is not of the shape of its indices")
-        rows = [entry for row in rows if isinstance(row, list) for entry in row]
-    if len(rows) > PREVIEW_CAP:
-        raise BadFrame(f"a preview of {len(rows):,} entries; at most {PREVIEW_CAP:,} are taken")
-    for entry in rows:
-        if not isinstance(entry, (bool, int, float, str, type(None))):
-            raise BadFrame(f"a preview holds {type(entry).__name__}")
-
-
-def _leaves(report: Report) -> Iterator[Leaf]:
-    for argument in report.arguments:
-        yield from argument.leaves
-    yield from report.outputs
-    for fix in report.fixes:
-        yield from fix.outputs
-    if report.values is not None:
-        yield from (seen.value for seen in report.values.seen)

@@ -13,6 +13,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from explainer.lines import lines_of
 from explainer.report import BatchedAval, Equation, Level, Report, Span
 from explainer.source import short_dtype
 from explainer.ui.editor import Hint, HintPart
@@ -55,7 +56,7 @@ class Lines:
     """The equations of a report by the expressions of its code."""
 
     def __init__(self, report: Report) -> None:
-        self._text = report.request.code.splitlines()
+        self._text = lines_of(report.request.code)
         self._tree = _parsed(report.request.code)
         self._nodes: dict[Place, ast.expr] = {}
         self._owner: dict[ast.AST, _Function | None] = {}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from explainer.lines import lines_of
 from explainer.report import Crossing, Equation, Level, Report
 
 
@@ -14,7 +15,7 @@ def call_text(report: Report) -> str:
     """Returns what was explained: vmap(vmap(dist))(X, Y), or how long the script is."""
     request = report.request
     if not request.function and request.code:
-        lines = len(request.code.splitlines())
+        lines = len(lines_of(request.code))
         return f"script of {_count(lines, 'line')}, {calls_text(report.levels)}"
     call = request.function or "(no function)"
     for _ in request.levels:

@@ -12,7 +12,10 @@ import pytest
 from explainer.sandbox.pool import Pool
 from explainer.sandbox.settings import Settings, Strategy
 from tests.attacks.bait import Bait
+from tests.attacks.catalogue import FEW, OF_THE_KERNEL
+from tests.offered import missing
 
+BEST = next(level for level in ("sealed", "contained", "bare") if not missing(level))
 LEVELS: dict[str, dict[str, object]] = {
     "sealed": {"walls": ("bwrap", "landlock", "seccomp")},
     "contained": {"walls": ("landlock", "seccomp")},
@@ -23,16 +26,31 @@ UNDER_LIMITS = {
     "EXPLAINER_DEADLINE_S": "3",
     "EXPLAINER_MEMORY_MB": "1024",
     "SECRET_OF_THE_APP": "tok-" + "0" * 32,
+    "TF_TOKEN_app_terraform_io": "tok-" + "1" * 32,  # begins as what TensorFlow's parts of XLA read
+    "NVIDIA_API_KEY": "tok-" + "2" * 32,
 }
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves this folder to `make test-attacks`: all of it takes a quarter of an hour and a machine alone."""
+    """Leaves a part of this folder to `make test-attacks`: all of it takes a quarter of an hour."""
     if os.environ.get("ATTACKS") == "all":
         return
-    left = {item for item in items if Path(__file__).parent in item.path.parents}
+    own = [item for item in items if Path(__file__).parent in item.path.parents]
+    left = {item for item in own if not _always(item)}
     items[:] = [item for item in items if item not in left]
     config.hook.pytest_deselected(items=list(left))
+
+
+def _always(item: pytest.Item) -> bool:
+    """Tells what `make test` runs, too: what walls hold, at this machine's best level; else one of a category."""
+    params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    name, level = str(params.get("name", "")), params.get("walled", params.get("walled_by_exec", BEST))
+    if item.name.startswith("test_nothing_gets_through["):
+        kept = name.partition("-")[0] in OF_THE_KERNEL and level == BEST
+        return kept or (name in FEW and level in (BEST, "contained"))
+    if name:
+        return name in FEW and level == BEST and name.partition("-")[0] in OF_THE_KERNEL
+    return level == BEST
 
 
 @dataclass(frozen=True, slots=True)

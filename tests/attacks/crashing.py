@@ -37,7 +37,7 @@ CRASHING = (
     ),
     Attack(
         "divides_by_zero_in_machine_code",
-        "import mmap\npage = mmap.mmap(-1, 4096, prot=7)\npage.write(bytes.fromhex('31c9f7f1c3'))\nctypes.CFUNCTYPE(None)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()",
+        "import mmap\npage = mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=7)\npage.write(bytes.fromhex('31c9f7f1c3'))\nctypes.CFUNCTYPE(None)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()",
         bare="WorkerCrashed",
         where="x86_64",
     ),

@@ -134,7 +134,7 @@ answer(fixes=[fix] * 2, stages=stages)
         "answer(levels=[level(n, axis_size=2) for n in range(1000)], equations=[equation(outputs=[aval(batch_dims=[0] * 1000)])], stages=stages)",
         "answer or BadAnswer",
     ),
-    _forged("sends_a_million_notes", "answer(notes=[''] * 1_000_000, stages=stages)"),
+    _forged("sends_a_million_notes", "answer(notes=[''] * 1_000_000, stages=stages)", "BadAnswer"),
     _forged(
         "sends_a_preview_of_millions",
         "answer(outputs=[leaf(shape=[4_000_000], preview=[0] * 4_000_000, kept=[list(range(9))])], stages=stages)",
@@ -165,6 +165,36 @@ answer(fixes=[fix] * 2, stages=stages)
         "sends_a_million_stages_that_run",
         "progress(stages=[dict(name='run', status='running')] * 300_000)",
         "deadline or BadAnswer",
+    ),
+    _forged(
+        "names_a_stage_that_a_script_does_not_have",
+        "progress(stages=[dict(name='lower', status='done')])\nos._exit(0)",
+        "WorkerCrashed",
+    ),
+    _forged(
+        "has_an_equation_hold_itself",
+        "bad = dict(equation=0, output=0, kind='nan', index=[], numbers=[])\nanswer(stages=stages, levels=[level()], equations=[equation(parent=0)], values=dict(seen=[], loops=[], bad=[bad]))",
+        "BadAnswer",
+    ),
+    _forged(
+        "has_levels_hold_one_another",
+        "answer(stages=stages, levels=[level(0, parent=1), level(1, parent=0)])",
+        "BadAnswer",
+    ),
+    _forged(
+        "goes_a_hundred_million_bodies_deep",
+        "answer(stages=stages, equations=[equation(depth=10**8)])",
+        "BadAnswer",
+    ),
+    _forged(
+        "says_that_it_printed_eight_megabytes",
+        "answer(stages=stages, printed='<b>' * 2_700_000)",
+        "BadAnswer",
+    ),
+    _forged(
+        "sends_many_previews",
+        "one = leaf(shape=[10000], kept=[list(range(10000))], preview=[1] * 10000)\nanswer(stages=stages, outputs=[one] * 200)",
+        "BadAnswer",
     ),
     _forged(
         "claims_to_be_sealed",

@@ -51,6 +51,10 @@ INFORMATION = (
         why="Landlock restricts what is opened, not names: only namespaces hide that a process exists.",
     ),
     Attack(
+        "reads_what_other_software_keeps_among_the_libraries",
+        "attempt(lambda: [open('/usr/lib/os-release').read(), os.listdir('/usr/lib/systemd')])",
+    ),
+    Attack(
         "searches_its_memory_for_an_earlier_visitor",
         SCAN
         + """

@@ -23,6 +23,22 @@ MEMORY = (
         bare="memory",
     ),
     Attack(
+        "hides_shared_memory_from_all_counts",
+        """
+import mmap
+def hide(size=1 << 28):
+    kept = []
+    for _ in range(6):
+        part = mmap.mmap(-1, size)
+        np.frombuffer(part, np.uint8)[::4096] = 1
+        start = ctypes.addressof(ctypes.c_char.from_buffer(part))
+        assert libc.munmap(ctypes.c_void_p(start + 4096), ctypes.c_size_t(size - 4096)) == 0
+        kept.append(part)
+    return 'one page that is mapped keeps all of it: six times 256 MB, of the 1024 MB that are allowed'
+attempt(hide)
+""",
+    ),
+    Attack(
         "makes_an_array_of_jax_that_is_too_large",
         "x = jnp.ones((10 ** 5, 10 ** 6))\nprint(x.sum())",
         bare="memory or JaxRuntimeError or ValueError",
@@ -49,7 +65,7 @@ MEMORY = (
     ),
     Attack(
         "maps_all_addresses",
-        "import mmap\nkept = []\ntry:\n    while True: kept.append(mmap.mmap(-1, 1 << 33))\nexcept (OSError, MemoryError): print(len(kept))",
+        "import mmap\nkept = []\ntry:\n    while True: kept.append(mmap.mmap(-1, 1 << 33, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))\nexcept (OSError, MemoryError): print(len(kept))",
         bare="answer",
         why="Addresses cost nothing; what must hold is that no memory is taken with them.",
     ),

@@ -121,6 +121,8 @@ def join(): jax.distributed.initialize(f'127.0.0.1:{PORT}', 2, 1, initialization
 threading.Thread(target=join, daemon=True).start()
 time.sleep(2.5)
 """,
+        bare="answer",
+        why="JAX refuses to join once its backend is up, and in a worker it is.",
     ),
     Attack(
         "serves_the_profile_of_jax",

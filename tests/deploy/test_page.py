@@ -27,7 +27,7 @@ LOST = (
     "Cannot send rerun backMessage when disconnected",
 )  # what Streamlit logs without a server
 LONG = "def dist(x, y):\n    return jnp.sum(x * y)\n" + "".join(
-    f"# {n}: {n**9 % 99991}\n" for n in range(1200)
+    f"# {n}: {n**9 % 99991}\n" for n in range(600)
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -32,6 +33,14 @@ pytestmark = [
     # Dask leaves the socket of a connection that it gave up during TLS's handshake to the collector
     pytest.mark.filterwarnings("ignore:.*SSLSocket:pytest.PytestUnraisableExceptionWarning"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """Lets the collector find such sockets before tests begin that know nothing of them."""
+    yield
+    gc.collect()
+
 
 # Says which child runs it, and which Dask worker made the zygote of that child.
 WHERE = """import os

@@ -132,7 +132,7 @@ def test_calls_by_the_numbers_of_another_architecture_end_the_process(pool):
     code = """
 import ctypes, mmap
 code = bytes.fromhex("b814000000cd80c3")  # getpid, as 32-bit programs ask for it
-page = mmap.mmap(-1, 4096, prot=7)
+page = mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=7)
 page.write(code)
 ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()
 """

@@ -19,6 +19,7 @@ import jax.monitoring
 
 from explainer.analysis.findings.scope import Scope, blame
 from explainer.analysis.findings.words import counted
+from explainer.lines import lines_of
 from explainer.report import Finding, Span
 
 _EVENT = "/jax/core/compile/backend_compile_duration"
@@ -100,7 +101,7 @@ def _made_anew(code: str, span: Span) -> str | None:
         if isinstance(node, (ast.For, ast.While, ast.FunctionDef, ast.Lambda, ast.ListComp, ast.GeneratorExp))
         and node.lineno <= span.line and (node.end_lineno or node.lineno) >= span.end_line
     ]  # fmt: skip
-    lines = code.splitlines()[span.line - 1 : span.end_line]
+    lines = lines_of(code)[span.line - 1 : span.end_line]
     text = "\n".join(lines)
     for block in reversed(around):
         for node in ast.walk(block):

@@ -25,6 +25,7 @@ from explainer.edits.imports import with_imports
 from explainer.edits.misuse import misuse, named
 from explainer.edits.situation import Situation
 from explainer.edits.text import Edit, changed_lines
+from explainer.lines import lines_of
 from explainer.report import Failure, Fix
 from explainer.spec import Request
 
@@ -203,7 +204,7 @@ def _lines_after(text: str, line: int) -> int:
     statements = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.stmt)]
     around = [node for node in statements if node.lineno <= line <= (node.end_lineno or node.lineno)]
     end = min((node.end_lineno or node.lineno for node in around), default=line)
-    return len(text.splitlines()) - end
+    return len(lines_of(text)) - end
 
 
 def _later(now: tuple[int, ...], before: tuple[int, ...]) -> bool:

@@ -1,0 +1,120 @@
+"""Plausible: is a worker's Report one that an explanation could be, small enough and free of circles?
+
+    wire ── Report of a declared type ─▶ require() ─▶ passes, or Implausible says what is wrong
+
+Its types are checked already. What is checked here costs the reader's side time or memory when it is shown:
+a chain of holders that bites its own tail is followed for ever, a depth is written as so many blanks.
+Whether the explanation is true is not: who sends a lie reads it himself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from explainer.report import Fix, Leaf, Report
+from explainer.spec import STAGES
+
+FIXES_CAP = 1 << 19  # characters of all their texts
+PREVIEW_CAP = 10_000  # entries of one array; an honest worker sends 4,096 at most
+PREVIEWS_CAP = 1_000_000  # entries of all arrays
+NOTES_CAP = 1_000
+PRINTED_CAP = 1 << 20  # characters; honest code is stopped far below
+DEPTH_CAP = 400  # bodies, levels or layers inside one another
+
+
+class Implausible(Exception):
+    """Reports what no explanation has."""
+
+
+def require(report: Report) -> None:
+    """Raises Implausible for a Report that cannot be shown in the time of an honest one."""
+    _require_few(report)
+    _require_forest("equation", [(each.id, each.parent) for each in report.equations])
+    _require_forest("level", [(each.id, each.parent) for each in report.levels])
+    _require_forest("layer", [(each.id, each.parent) for each in report.layers])
+    deepest = max((abs(each.depth) for each in report.equations), default=0)
+    if deepest > DEPTH_CAP:
+        raise Implausible(f"an equation {deepest:,} bodies deep; at most {DEPTH_CAP} are taken")
+    entries = sum(map(_entries, _leaves(report)))
+    if entries > PREVIEWS_CAP:
+        raise Implausible(f"previews of {entries:,} entries; at most {PREVIEWS_CAP:,} are taken")
+
+
+def _require_few(report: Report) -> None:
+    """Raises Implausible for more of something than any explanation has.
+
+    Stages are made anew at each heartbeat, and a fix is shown as a diff.
+    """
+    fixes = sum(len(fix.before) + len(fix.after) for fix in _fixes(report))
+    for what, size, most in (
+        ("stages", len(report.stages), len(STAGES)),
+        ("characters of fixes", fixes, FIXES_CAP),
+        ("notes", len(report.notes), NOTES_CAP),
+        ("findings", len(report.findings), NOTES_CAP),
+        ("characters of output", len(report.printed), PRINTED_CAP),
+    ):
+        if size > most:
+            raise Implausible(f"{size:,} {what}; at most {most:,} are taken")
+
+
+def _require_forest(what: str, holders: list[tuple[int, int | None]]) -> None:
+    """Raises Implausible unless every holder is one of them, and none holds itself, however far around."""
+    parents = dict(holders)
+    if len(parents) < len(holders):
+        raise Implausible(f"two {what}s have one id")
+    depths: dict[int, int] = {}
+    for each in parents:
+        chain: list[int] = []
+        here: int | None = each
+        while here is not None and here not in depths:
+            if here not in parents:
+                raise Implausible(f"the holder of a {what} is not there")
+            chain.append(here)
+            if len(chain) > DEPTH_CAP:
+                raise Implausible(f"{what}s more than {DEPTH_CAP} deep in one another")
+            here = parents[here]
+        depth = 0 if here is None else depths[here]
+        for n, one in enumerate(reversed(chain), depth + 1):
+            depths[one] = n
+        if depths[each] > DEPTH_CAP:
+            raise Implausible(f"{what}s more than {DEPTH_CAP} deep in one another")
+
+
+def _fixes(report: Report) -> Iterator[Fix]:
+    yield from report.fixes
+    for finding in report.findings:
+        yield from finding.fixes
+    yield from report.wanted.solutions if report.wanted else ()
+
+
+def _leaves(report: Report) -> Iterator[Leaf]:
+    for argument in report.arguments:
+        yield from argument.leaves
+    yield from report.outputs
+    for fix in report.fixes:
+        yield from fix.outputs
+    if report.values is not None:
+        yield from (seen.value for seen in report.values.seen)
+
+
+def _entries(leaf: Leaf) -> int:
+    """Counts the entries of a preview; raises Implausible unless they are plain, and those at `kept`."""
+    if leaf.preview is None:
+        return 0
+    rows: list[object] = [leaf.preview]
+    for axis in leaf.kept:
+        if not all(isinstance(row, list) and len(row) == len(axis) for row in rows):
+            raise Implausible("a preview is not of the shape of its indices")
+        rows = [entry for row in rows if isinstance(row, list) for entry in row]
+        if len(rows) > PREVIEW_CAP:
+            break
+    if len(rows) > PREVIEW_CAP:
+        raise Implausible(f"a preview of {len(rows):,} entries; at most {PREVIEW_CAP:,} are taken")
+    _require_plain(rows)
+    return len(rows)
+
+
+def _require_plain(entries: Iterable[object]) -> None:
+    for entry in entries:
+        if not isinstance(entry, (bool, int, float, str, type(None))):
+            raise Implausible(f"a preview holds {type(entry).__name__}")
