@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -49,6 +52,20 @@ def no_explainer_fails() -> Iterator[None]:
     yield
     logger.removeHandler(kept)
     assert kept.said == []
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_old_is_searched() -> Iterator[None]:
+    """Takes what is left of a module's tests out of the collector's sight: JAX's caches hold gigabytes of it."""
+    yield
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Ends without JAX's own clean-up, which takes those caches apart piece by piece."""
+    if "jax" in sys.modules:
+        atexit.unregister(sys.modules["jax._src.api"].clean_up)
 
 
 @pytest.fixture(scope="module")

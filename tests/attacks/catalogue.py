@@ -38,5 +38,8 @@ ATTACKS: dict[str, Attack] = {
 OF_THE_KERNEL = {"files", "information", "network", "processes", "privilege", "callbacks", "persistence"}
 """Categories that walls hold; the others are held by the process and the pool, which are the same at each level."""
 
+SOME = {f"{category}-{attack.name}" for category, attacks in CATEGORIES.items() for attack in attacks[:4]}
+"""Four of each category, for every day."""
+
 FEW: tuple[str, ...] = tuple(f"{category}-{attacks[0].name}" for category, attacks in CATEGORIES.items())
 """One of each category, for a second way of making workers."""

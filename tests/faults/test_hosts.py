@@ -28,7 +28,10 @@ DEVICES = (
     *(w for name in ("null", "urandom") for w in ("--dev-bind", *(f"/dev/{name}",) * 2)),
 )
 NO_FILE_GROWS = ("/bin/sh", "-c", 'ulimit -f 0 && exec "$@"', "sh")
-SMALL_TMP = ("--size", str(1 << 16), "--tmpfs", "/tmp")
+HERE = tuple(
+    word for path in (str(ROOT), sys.prefix) for word in ("--ro-bind", path, path)
+)  # it may be below /tmp
+SMALL_TMP = ("--size", str(1 << 16), "--tmpfs", "/tmp", *HERE)
 
 
 def served(kind: str, *wrapper: str, **environment: str) -> dict[str, object]:

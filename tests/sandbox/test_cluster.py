@@ -35,7 +35,7 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def collected() -> Iterator[None]:
     """Lets the collector find such sockets before tests begin that know nothing of them."""
     yield
