@@ -56,7 +56,7 @@ def no_explainer_fails() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="module")
 def nothing_old_is_searched() -> Iterator[None]:
-    """Takes what is left of a module's tests out of the collector's sight: JAX's caches hold gigabytes of it."""
+    """Takes what a module's tests leave out of the collector's sight: JAX's caches hold gigabytes of it."""
     yield
     gc.collect()
     gc.freeze()

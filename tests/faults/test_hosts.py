@@ -28,9 +28,8 @@ DEVICES = (
     *(w for name in ("null", "urandom") for w in ("--dev-bind", *(f"/dev/{name}",) * 2)),
 )
 NO_FILE_GROWS = ("/bin/sh", "-c", 'ulimit -f 0 && exec "$@"', "sh")
-HERE = tuple(
-    word for path in (str(ROOT), sys.prefix) for word in ("--ro-bind", path, path)
-)  # it may be below /tmp
+PLACES = (str(ROOT), os.path.realpath(sys.prefix))  # they may be below /tmp
+HERE = tuple(word for path in PLACES for word in ("--ro-bind", path, path))
 SMALL_TMP = ("--size", str(1 << 16), "--tmpfs", "/tmp", *HERE)
 
 
