@@ -243,6 +243,7 @@ def test_pointing_at_an_equation_marks_its_expression_and_the_call_that_led_ther
     expect(page.locator(".vx-call")).to_have_count(0)
     page.locator(".pg-e2").focus()
     expect(page.locator(".vx-from-outside")).to_have_text("d")
+    expect(page.locator(".vx-call").first).to_be_visible()
     assert "".join(page.locator(".vx-call").all_inner_texts()) == "jnp.sum(d)"
     page.locator(".pg-e3").hover()
     expect(page.locator(".vx-from-outside")).to_have_count(0)
