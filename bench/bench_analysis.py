@@ -24,7 +24,7 @@ from bench import measure
 from explainer import Argument, Request, Vmap, explain
 from explainer.report import Report
 
-REPEATS = {10: 41, 100: 15, 1000: 7, 3000: 5, 10_000: 3}
+REPEATS = {10: 161, 100: 15, 1000: 7, 3000: 5, 10_000: 3}
 AXES = (("(0, None)",), ("(0, None)", "(None, 0)"), ("(0, None)", "(None, 0)", "(1, None)"))
 SHAPES = {1: ((3, 2), (2,)), 2: ((3, 2), (4, 2)), 3: ((3, 2, 5), (4, 2))}
 
