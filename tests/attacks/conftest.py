@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _always(item: pytest.Item) -> bool:
-    """Tells what `make test` runs, too: four of each category at this machine's best level, one at the others."""
+    """Tells what `make test` runs, too: four of each category at this machine's best level, one at "contained"."""
     params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
     name, level = str(params.get("name", "")), params.get("walled", params.get("walled_by_exec", BEST))
     if item.name.startswith("test_nothing_gets_through["):
