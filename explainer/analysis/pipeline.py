@@ -10,11 +10,12 @@ and those belong to all threads.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 from explainer.analysis import surroundings
 from explainer.analysis.failing import failed
-from explainer.analysis.run import Emit, Plan, Run
+from explainer.analysis.run import Emit, Plan, Run, collector_paused
 from explainer.analysis.run import RunLimits as RunLimits
 from explainer.analysis.scripts import SCRIPT
 from explainer.analysis.stages import NEST
@@ -22,6 +23,8 @@ from explainer.report import Report
 from explainer.spec import STAGES, Request, Stage
 
 _turn = threading.RLock()  # user code may call explain itself
+
+_COLLECTOR_PAUSED: tuple[Stage, ...] = ("trace", "batch")
 
 
 def explain(
@@ -37,9 +40,14 @@ def through(run: Run, until: Stage) -> Report:
     """Does the stages of a run up to `until`, as far as they go."""
     with _turn, failed.keeping(most=8):
         run.until = until
-        for name in _up_to(run.plan, until):
-            if not run.stage(name):
-                break
+        with contextlib.ExitStack() as pause:
+            for name in _up_to(run.plan, until):
+                if name in _COLLECTOR_PAUSED:
+                    pause.enter_context(collector_paused())
+                else:
+                    pause.close()
+                if not run.stage(name):
+                    break
         return run.finished()
 
 

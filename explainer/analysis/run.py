@@ -106,7 +106,7 @@ class Run:
     def attempt(self, name: Stage) -> tuple[str, BaseException | None]:
         """Does the work of one stage; returns its note and what it raised."""
         note, raised = "", None
-        with printed.recorded() as recorder, _collector_paused(name in ("trace", "batch")):
+        with printed.recorded() as recorder:
             try:
                 note = self.plan.steps[name](self) or ""
             except KeyboardInterrupt:
@@ -206,16 +206,15 @@ def _environment() -> Environment:
 
 
 @contextlib.contextmanager
-def _collector_paused(pause: bool) -> Iterator[None]:
+def collector_paused() -> Iterator[None]:
     """Stops Python's cycle collector meanwhile: over JAX's many live objects it doubles a long trace."""
-    if pause and gc.isenabled():
-        gc.disable()
-        try:
-            yield
-        finally:
-            gc.enable()
-    else:
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
         yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def needed(value: T | None) -> T:

@@ -57,9 +57,9 @@ def _names() -> Callable[[], None]:
 
     def undo() -> None:
         for names, known in before:
-            now = names.copy()
-            if len(now) != len(known) or any(map(operator.is_not, now.values(), known.values())):
-                names.update({name: value for name, value in known.items() if now.get(name) is not value})
+            now = list(names.values())
+            if len(now) != len(known) or any(map(operator.is_not, now, known.values())):
+                names.update({name: old for name, old in known.items() if names.get(name) is not old})
 
     return undo
 
