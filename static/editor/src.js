@@ -20,6 +20,8 @@ import { tags } from '@lezer/highlight';
 const DEBOUNCE_MS = 300;
 const REST_MS = 60; // the pointer must rest this long on an expression
 const NARROW_PX = 400; // below this, hints are short
+const REGAIN_MS = 100;
+const REGAIN_TRIES = 60; // Streamlit takes what is gone out of the page only when its rerun has ended
 
 const fromPython = Annotation.define();
 const setNotes = StateEffect.define();
@@ -28,11 +30,18 @@ const setOutside = StateEffect.define(); // the ranges of the equation pointed a
 const editors = new WeakMap();
 const unsent = new Map(); // editor name -> {version, base, text}: it left the page before Python had its text
 
+let pressed = null; // the element that Enter or the space bar was pressed on last, by keyboard only
+
+document.addEventListener('keydown', ({ key, target }) => { pressed = key === 'Enter' || key === ' ' ? target : null; }, true);
+document.addEventListener('pointerdown', () => { pressed = null; }, true);
+
 export function mount({ data, parentElement, setStateValue }) {
   let editor = editors.get(parentElement);
-  if (!editor) editors.set(parentElement, (editor = new Editor(parentElement, data)));
+  const fresh = !editor;
+  if (fresh) editors.set(parentElement, (editor = new Editor(parentElement, data)));
   editor.setStateValue = setStateValue;
   editor.update(data);
+  if (fresh) editor.regain(pressed);
 }
 
 export function unmount(parentElement) {
@@ -53,6 +62,7 @@ class Editor {
     this.runs = data.runs;
     this.timer = 0;
     this.rest = 0;
+    this.regaining = 0;
     this.links = []; // of the text in the editor: {from, to, equations, inside, ...}
     this.at = null; // where the pointer rests in the editor
     this.pointed = null; // the link under it
@@ -174,9 +184,21 @@ class Editor {
     clearTimeout(this.timer);
     this.version = version;
     this.sent = text;
-    if (text === this.text()) return;
-    const changes = { from: 0, to: this.view.state.doc.length, insert: text };
-    this.view.dispatch({ changes, annotations: fromPython.of(true) });
+    const old = this.text();
+    if (text === old) return;
+    let same = 0;
+    while (text[same] === old[same]) same += 1;
+    const changes = { from: 0, to: old.length, insert: text };
+    this.view.dispatch({ changes, selection: { anchor: same }, annotations: fromPython.of(true) });
+    this.regain(pressed);
+  }
+
+  // A key on a button (Apply, Undo) changed this text, and the button goes: the keyboard goes on from here.
+  regain(button, tries = REGAIN_TRIES) {
+    clearTimeout(this.regaining);
+    if (!button || button !== pressed || !tries) return;
+    if (button.isConnected || document.activeElement !== document.body) this.regaining = setTimeout(() => this.regain(button, tries - 1), REGAIN_MS);
+    else if (this.view.dom.isConnected) this.view.focus();
   }
 
   // Level colours are the figures' own; light or dark by what the page's background is now.
@@ -331,6 +353,7 @@ class Editor {
   destroy() {
     clearTimeout(this.timer);
     clearTimeout(this.rest);
+    clearTimeout(this.regaining);
     const { name, version, text } = this.data;
     if (this.text() !== text) unsent.set(name, { version, base: text, text: this.text() });
     document.removeEventListener('pointerdown', this.pointer, true);

@@ -62,8 +62,11 @@ def test_a_pasted_script_is_explained_and_runs_with_a_fix(app_url: str, open_pag
     page.keyboard.press("Enter")
     expect(page.locator(".pg-fine")).to_contain_text("It runs", timeout=SLOW)
     expect(page.locator(".cm-content").first).to_contain_text("in_axes")
+    expect(page.locator(".cm-content").first).to_be_focused()  # the button that had it is gone
+    page.keyboard.press("Escape")
     page.get_by_role("button", name="Undo the fix").click()
     expect(page.get_by_role("alert").filter(has_text="3 examples")).to_be_visible()
+    expect(page.locator(".cm-content").first).not_to_be_focused()  # a phone would open its keyboard
     page.get_by_role("link", name="Playground").click()
     expect(page.locator(".cm-content").first).to_contain_text("jax.vmap(dist)(")
     expect(page.get_by_role("alert").filter(has_text="3 examples")).to_be_visible()
