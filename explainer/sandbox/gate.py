@@ -7,7 +7,9 @@ Turns go round the visitors, not the tickets: a visitor has at most one job at w
 end of the line when it ends, so that hammering costs only who hammers. A newer request from the same
 tab takes the place of the one that waits. An address that has had most of the last turns stands back
 while others wait, so that names which cost nothing, a cookie a request, gain little. Past the bound
-on the line, the address with the most in it loses its newest.
+on the line, the address with the most in it loses its newest. A job of an address that asks for more
+than it gets, while there are others, is told to stand back: the jobs of others have the processors. If it
+gives its jobs up early, for the next one, it rests a moment before that.
 
 A turn is lent to a caller who goes on asking for heartbeats. A page whose tab was closed asks no
 more, and nobody says so: its ticket is lost once it has been silent for `LEASE_S` while others wait.
@@ -20,7 +22,7 @@ import itertools
 import statistics
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -29,6 +31,10 @@ LEASE_S = 5.0  # between two heartbeats a page draws itself; none took 2 s
 QUIET_S = 1.0  # a turn goes to one who has asked within this time: the others may be gone
 TABS = 4  # of one visitor that may wait; past them her oldest request is replaced
 TURNS = 8  # the last ones, of which an address may have half before it stands back
+MOST_TURNS = 6  # of the last ones, with which the jobs of a visitor or an address stand back, too
+REST_S = 0.3  # a turn shorter than this was given up
+LATELY_S = 60.0  # others are there who had a turn within this time
+REMEMBERED = 256  # of those
 JOBS = 32  # the last ones, whose seconds tell how long one takes
 
 State = Literal["waiting", "working", "replaced", "shed", "lost", "left"]
@@ -54,6 +60,8 @@ class Ticket:
         self.heard = time.monotonic()
         self.began = 0.0
         self.on_loss: Callable[[], None] | None = None  # called when the turn is lost at work
+        self.behind = False  # at work, but others come first
+        self.on_behind: Callable[[], None] | None = None  # called when it becomes so at work
         self.belong(visitor, number)
 
     def belong(self, visitor: Visitor, number: int) -> None:
@@ -82,6 +90,33 @@ class Ticket:
         self._gate.leave(self)
 
 
+class Lately:
+    """When visitors, or addresses, last ended a turn, and whether that was a short one."""
+
+    def __init__(self) -> None:
+        self._ends: OrderedDict[str, tuple[float, bool]] = OrderedDict()
+        self._latest: tuple[tuple[str, float], ...] = ()  # two names, each with its last end, the last first
+
+    def ended(self, name: str, began: float) -> None:
+        """Notes that a turn ended now."""
+        now = time.monotonic()
+        self._latest = ((name, now), *(each for each in self._latest if each[0] != name))[:2]
+        self._ends[name] = now, now - began < REST_S
+        self._ends.move_to_end(name)
+        if len(self._ends) > REMEMBERED:
+            self._ends.popitem(last=False)
+
+    def others(self, name: str) -> bool:
+        """Tells whether somebody else was there within `LATELY_S`."""
+        since = time.monotonic() - LATELY_S
+        return any(other != name and end >= since for other, end in self._latest)
+
+    def rests(self, name: str) -> bool:
+        """Tells whether a short turn ended within `REST_S`."""
+        end, short = self._ends.get(name, (0.0, False))
+        return short and time.monotonic() - end < REST_S
+
+
 class Gate:
     """`places` for jobs, and a line of at most `most` tickets that wait. Any thread may call."""
 
@@ -92,7 +127,8 @@ class Gate:
         self.lock = threading.RLock()
         self._tickets: list[Ticket] = []  # that wait or work
         self._numbers = itertools.count(1)
-        self._served: deque[str] = deque(maxlen=TURNS)  # addresses
+        self._served: deque[tuple[str, str]] = deque(maxlen=TURNS)  # visitor, address
+        self._lately: dict[str, Lately] = {"who": Lately(), "address": Lately()}
         self._seconds: deque[float] = deque(maxlen=JOBS)  # that jobs took
         self._leaving: deque[Ticket] = deque()
         self._depth = 0
@@ -113,6 +149,7 @@ class Gate:
                 self._end(before, "replaced")
             self._tickets.append(ticket)
             self._fill()
+            self._hold_back()
             if len(self._waiting()) > self.most:
                 self._drop_silent(ticket)
             if len(self._waiting()) > self.most:
@@ -192,6 +229,8 @@ class Gate:
         self._tickets.remove(ticket)
         if ticket.state == "working":
             self._seconds.append(time.monotonic() - ticket.began)
+            for by, lately in self._lately.items():
+                lately.ended(getattr(ticket, by), ticket.began)
             for other in self._waiting():
                 if other.who == ticket.who:
                     other.place = next(self._numbers)
@@ -205,12 +244,40 @@ class Gate:
         """Gives free places to the first in line who listen."""
         now = time.monotonic()
         while len(self._tickets) - len(self._waiting()) < self.places:
-            ticket = next((each for each in self._line() if now - each.heard <= QUIET_S), None)
+            ready = (each for each in self._line() if now - each.heard <= QUIET_S)
+            ticket = next((each for each in ready if not self._rests(each)), None)
             if ticket is None:
                 return
             ticket.state, ticket.began = "working", now
-            self._served.append(ticket.address)
+            self._served.append((ticket.who, ticket.address))
+            ticket.behind = self._pressing(ticket)
             ticket.moved.notify_all()
+
+    def _hold_back(self) -> None:
+        """Tells the jobs that press, now that somebody else has come, to stand back."""
+        for ticket in list(self._tickets):
+            if ticket.state == "working" and not ticket.behind and self._pressing(ticket):
+                ticket.behind = True
+                if ticket.on_behind is not None:
+                    ticket.on_behind()
+
+    def _pressing(self, ticket: Ticket) -> bool:
+        """Tells whether a visitor or an address asks for more than it gets, or gets most, beside others."""
+        return any(self._presses(getattr(ticket, by), by) for by in self._lately)
+
+    def _presses(self, name: str, by: str) -> bool:
+        present = Counter(getattr(each, by) for each in list(self._tickets))
+        turns = sum(name in served for served in list(self._served))
+        if len(present) < 2 and not self._lately[by].others(name):
+            return False
+        return present[name] > 1 or turns >= MOST_TURNS
+
+    def _rests(self, ticket: Ticket) -> bool:
+        """Tells whether a ticket that presses follows one which was given up just now."""
+        return any(
+            lately.rests(getattr(ticket, by)) and self._presses(getattr(ticket, by), by)
+            for by, lately in self._lately.items()
+        )
 
     def _line(self) -> list[Ticket]:
         """Lists who may work next, in order: the first ticket of every visitor who has none at work."""
@@ -219,7 +286,8 @@ class Gate:
         for ticket in sorted(self._waiting(), key=_place):
             if ticket.who not in working:
                 first.setdefault(ticket.who, ticket)
-        often = {address for address, turns in Counter(self._served).items() if turns * 2 >= TURNS}
+        turns = Counter(address for _, address in list(self._served))
+        often = {address for address, count in turns.items() if count * 2 >= TURNS}
         return sorted(first.values(), key=lambda ticket: (ticket.address in often, ticket.place))
 
     def _waiting(self) -> list[Ticket]:

@@ -24,11 +24,11 @@ MB = 1 << 20
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 1, 4, 36
 CAPABILITIES_V3 = 0x20080522
 DEVICES = ("/dev/nvidia[0-9]*", "/dev/nvidiactl", "/dev/kfd", "/dev/accel*", "/dev/vfio/[0-9]*")
+BEHIND = 15  # nice: a twentieth of what another process gets
 
 
 def confine(limits: Limits, parent: int) -> None:
-    """Applies all but the walls to this process; ends it if `parent` is gone already."""
-    os.setsid()
+    """Applies all but the walls to this process, in a session of its own; ends it if `parent` is gone."""
     die_with_parent(parent)
     _go_first()
     _limit_resources(limits)
@@ -91,6 +91,26 @@ def adopt_orphans() -> None:
     """Makes this process the parent of what its dead children leave behind (Linux)."""
     if sys.platform == "linux":
         _prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def stand_back(pid: int) -> bool:
+    """Leaves a worker, and what it started, what others do not want of the processors; False: not yet.
+
+    Linux may share them out by session first (`/proc/<pid>/autogroup`) and only then by process; it takes
+    one such order a tenth of a second.
+    """
+    try:
+        if os.getsid(pid) != pid:
+            return False  # it was made just now, and still is in the session of the process that made it
+        os.setpriority(os.PRIO_PGRP, pid, BEHIND)
+        if sys.platform == "linux":
+            with open(f"/proc/{pid}/autogroup", "w") as file:
+                file.write(str(BEHIND))
+    except BlockingIOError:
+        return False
+    except (ProcessLookupError, FileNotFoundError, PermissionError):
+        return True  # it has ended, or this kernel has no autogroups, or lets nobody set them
+    return True
 
 
 def accelerator_visible() -> bool:

@@ -1,6 +1,6 @@
 """Pool: keeps the zygote alive and a few workers warm; the web process's side.
 
-    client ── take, release ──▶ pool ══ control socket ══▶ zygote ──▶ workers, the first of them a canary
+    client ── take, stand_back, release ──▶ pool ══ control socket ══▶ zygote ──▶ workers, first a canary
 
 One thread makes the zygote and lives as long as this process: the kernel ties "die with
 your parent", which isolation tools use, to the thread that made the child, and Streamlit's
@@ -78,10 +78,11 @@ class Pool:
         self._owner.start()
         atexit.register(self.close)
 
-    def take(self, limits: Limits, timeout: float, spare: bool = True) -> Child | None:
+    def take(self, limits: Limits, timeout: float, spare: bool = True, behind: bool = False) -> Child | None:
         """Returns a worker under these limits, None if there is no zygote yet; raises Unavailable.
 
-        With `spare` it may be one that stood by, of which one may not know yet that it is dying.
+        With `spare` it may be one that stood by, of which one may not know yet that it is dying. One that is
+        to stand back is not the last of these: that is kept for others.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._measured or self._broken or self._closed, timeout)
@@ -89,16 +90,23 @@ class Pool:
                 raise Unavailable(self._broken or "the sandbox was shut down")
             if not self._measured:
                 return None
-            for child in [each for each in self._spares if spare and each.limits == limits]:
+            fit = [each for each in self._spares if spare and each.limits == limits]
+            for child in fit[1:] if behind else fit:
                 self._spares.remove(child)
                 if not wire.hung_up(child.connection):
+                    if behind:
+                        self.stand_back(child)
                     return child
                 self.release(child)  # it died idle, and the zygote has not said so yet
-            return self._spawn(limits)
+            return self._spawn(limits, behind=behind)
 
     def start(self, child: Child) -> None:
         """Tells the zygote that this worker has its request."""
         self._tell(wire.Start(child.job))
+
+    def stand_back(self, child: Child) -> None:
+        """Leaves a worker what others do not want of the processors, from now on."""
+        self._tell(wire.Behind(child.job))
 
     def stop(self, child: Child) -> None:
         """Ends a worker whose holder has fallen silent, and still has to release it."""
@@ -161,14 +169,14 @@ class Pool:
             self._owner.join(timeout=10)
         atexit.unregister(self.close)
 
-    def _spawn(self, limits: Limits, bait: canary.Bait | None = None) -> Child:
+    def _spawn(self, limits: Limits, bait: canary.Bait | None = None, behind: bool = False) -> Child:
         ours, theirs, output, theirs_output = _channels()
         child = Child(next(self._jobs), limits, ours, output)
         self._children[child.job] = child
         ours.setblocking(False)
         os.set_blocking(output, False)
         try:
-            self._tell(wire.Spawn(child.job, limits, bait), [theirs.fileno(), theirs_output])
+            self._tell(wire.Spawn(child.job, limits, bait, behind), [theirs.fileno(), theirs_output])
         finally:
             theirs.close()
             os.close(theirs_output)

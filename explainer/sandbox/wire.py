@@ -1,6 +1,6 @@
 """The wire: what pool, zygote and worker say to each other, and how it is read.
 
-    pool ── Spawn, Start, Kill ─▶ zygote ── Up, Spawned, Dead, Broken ─▶ pool
+    pool ── Spawn, Behind, Start, Kill ─▶ zygote ── Up, Spawned, Dead, Broken ─▶ pool
     pool ── Job ─▶ worker ── Ready, Progress…, Answer | Raised ─▶ pool
     pool ── Spawn(bait) ─▶ zygote ─▶ canary ── Tried ─▶ pool
     cluster ── Errand ─▶ cluster_worker ── Offer; Progress…, Answer ─▶ cluster
@@ -65,6 +65,7 @@ class Spawn(msgspec.Struct, frozen=True, tag=True):
     job: int
     limits: Limits
     bait: Bait | None = None
+    behind: bool = False  # as `Behind`, from the start
 
 
 class Start(msgspec.Struct, frozen=True, tag=True):
@@ -75,6 +76,12 @@ class Start(msgspec.Struct, frozen=True, tag=True):
 
 class Kill(msgspec.Struct, frozen=True, tag=True):
     """Orders the end of a worker and of everything it started."""
+
+    job: int
+
+
+class Behind(msgspec.Struct, frozen=True, tag=True):
+    """Orders that a worker gets little of the processors while others want them."""
 
     job: int
 
@@ -169,7 +176,7 @@ class Offer(msgspec.Struct, frozen=True, tag=True):
     version: int
 
 
-ToZygote = Spawn | Start | Kill
+ToZygote = Spawn | Behind | Start | Kill
 FromZygote = Up | Broken | Spawned | Dead
 FromWorker = Ready | Tried | Progress | Answer | Raised
 

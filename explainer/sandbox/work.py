@@ -70,14 +70,19 @@ def _attempt(pool: Pool, ask: Ask, ticket: Ticket, spare: bool) -> Generator[Rep
     """Yields partial Reports of one worker; returns the last one, the worker's end and its output."""
     partial, began = ask.partial, time.monotonic()
     child: Child | None = None
+    behind = False
     try:
         while child is None:
             if time.monotonic() - began > job.START_S:
                 raise Unavailable(f"no zygote could be made in {job.START_S:g} s")
-            child = pool.take(ask.limits, job.BEAT_S, spare)
+            behind = ticket.behind
+            child = pool.take(ask.limits, job.BEAT_S, spare, behind)
             partial = replace(partial, isolation=pool.isolation)  # known once there is a worker
             yield heartbeat.starting(partial, began, "starting a worker")
         ticket.on_loss = functools.partial(pool.stop, child)
+        ticket.on_behind = functools.partial(pool.stand_back, child)
+        if ticket.behind and not behind:  # since then
+            pool.stand_back(child)
         return (yield from _follow(pool, child, partial, ask.until))
     except Unavailable as error:
         return partial, Ending("unavailable", detail=str(error)), ""

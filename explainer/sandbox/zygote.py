@@ -1,6 +1,6 @@
 """Zygote: makes workers from one warm process, watches them, and ends them.
 
-    pool ── Spawn, Start, Kill ─▶ zygote ── fork | exec ─▶ worker
+    pool ── Spawn, Behind, Start, Kill ─▶ zygote ── fork | exec ─▶ worker
          ◀── Up, Spawned, Dead ──        ◀── memory, threads, wall clock, exit status
 
 With "fork" it imports JAX and traces, but never starts a JAX backend: a child of a
@@ -45,6 +45,8 @@ class Kid:
     started: float | None = None  # monotonic, when it got its request
     why: str = ""
     peak_mb: float = 0.0
+    behind: bool = False  # it is to stand back
+    held_back: bool = False  # it does
 
 
 def command(module: str, function: str, path: tuple[str, ...], *arguments: str) -> list[str]:
@@ -105,12 +107,14 @@ class Zygote:
         signal.set_wakeup_fd(self._wake)  # a death ends the select below
         try:
             while True:
-                busy = any(kid.started is not None for kid in self._kids.values())
+                kids = self._kids.values()
+                busy = any(kid.started is not None or kid.behind > kid.held_back for kid in kids)
                 readable, _, _ = select.select([self._control, self._woken], [], [], POLL_S if busy else None)
                 if self._woken in readable:
                     os.read(self._woken, 4096)
                 self._reap()
                 self._watch()
+                self._hold_back()
                 if self._control in readable and not self._obey():
                     return
         finally:
@@ -133,36 +137,41 @@ class Zygote:
         self._descriptors += descriptors
         for frame in self._frames.feed(data):
             match wire.to_zygote(frame):
-                case wire.Spawn(job, limits, bait):
-                    self._spawn(job, limits, bait)
+                case wire.Spawn() as order:
+                    self._spawn(order)
+                case wire.Behind(job) if job in self._kids:
+                    self._kids[job].behind = True
                 case wire.Start(job) if job in self._kids:
                     self._kids[job].started = time.monotonic()
                 case wire.Kill(job) if job in self._kids:
                     self._end(self._kids[job], "order")
         return bool(data)
 
-    def _spawn(self, job: int, limits: Limits, bait: Bait | None) -> None:
+    def _spawn(self, order: wire.Spawn) -> None:
         connection, output = self._descriptors.popleft(), self._descriptors.popleft()
         parent = os.getpid()
         try:
             pid = os.fork()
             if pid == 0:
-                self._become_worker(connection, output, wire.Spawn(job, limits, bait), parent)
+                self._become_worker(connection, output, order, parent)
         except OSError as error:  # no process or no memory left; the other workers live on
             os.write(output, f"no process could be made ({error})".encode())
-            self.tell(wire.Dead(job, code=1))
+            self.tell(wire.Dead(order.job, code=1))
             return
         finally:
             os.close(connection)
             os.close(output)
-        self._kids[job] = Kid(job, pid, limits)
-        self.tell(wire.Spawned(job, pid))
+        self._kids[order.job] = Kid(order.job, pid, order.limits, behind=order.behind)
+        self.tell(wire.Spawned(order.job, pid))
 
     def _become_worker(self, connection: int, output: int, order: wire.Spawn, parent: int) -> NoReturn:
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             _settle(connection, output)
+            os.setsid()
+            if order.behind:
+                policy.stand_back(os.getpid())
             if self._config.strategy == "exec":
                 config, limits, bait = (
                     msgspec.json.encode(part).decode() for part in (self._config, order.limits, order.bait)
@@ -190,6 +199,11 @@ class Zygote:
                 self._end(kid, "threads")
             elif time.monotonic() - kid.started > kid.limits.deadline_s + GRACE_S:
                 self._end(kid, "deadline")
+
+    def _hold_back(self) -> None:
+        for kid in self._kids.values():
+            if kid.behind and not kid.held_back:
+                kid.held_back = policy.stand_back(kid.pid)
 
     def _end(self, kid: Kid, why: str) -> None:
         kid.why = kid.why or why

@@ -45,8 +45,8 @@ class Watched(Pool):
         self.handed: dict[int, Child] = {}
         super().__init__(settings)
 
-    def take(self, limits: Limits, timeout: float, spare: bool = True) -> Child | None:
-        child = super().take(limits, timeout, spare)
+    def take(self, limits: Limits, timeout: float, spare: bool = True, behind: bool = False) -> Child | None:
+        child = super().take(limits, timeout, spare, behind)
         if child is not None:
             self.handed[threading.get_ident()] = child
         return child

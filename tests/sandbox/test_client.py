@@ -203,6 +203,40 @@ def test_requests_past_the_places_wait_in_order_with_heartbeats(tmp_path):
     pool.close()
 
 
+def test_the_job_of_one_who_hammers_gets_what_others_leave_of_the_processors(pool):
+    waits = "import os, time\nwhile os.getpriority(os.PRIO_PROCESS, 0) < 15: time.sleep(.01)\n"
+    shares = (
+        "time.sleep(.3)\npath = '/proc/self/autogroup'\nif os.path.exists(path): text = open(path).read()"
+    )
+    hammer = [
+        stream_from(pool, Request(f"{waits}{shares}#{tab}"), "time", Limits(), gate.Visitor("eve", tab))
+        for tab in "12"
+    ]
+    while not next(hammer[0]).notes:
+        pass
+    assert next(hammer[1]).stages[0].note == "waiting: your other run goes first"
+    told = "import os\ntext = str(os.nice(0))"
+    ann = list(stream_from(pool, Request(told), "time", Limits(), gate.Visitor("ann")))[-1]
+    assert int(ann.printed) < 15
+    last = list(hammer[0])[-1]
+    assert last.failure is None
+    assert last.printed == "done" or last.printed.endswith("nice 15\n")
+    hammer[1].close()
+
+
+def test_the_last_spare_is_kept_for_others_than_one_who_hammers():
+    pool = Pool(Settings(jobs=1, spares=2, strategy="fork", target=TARGET, warmup="", walls=()))
+    assert wait_for(lambda: pool.spares() == 2)
+    taken = [pool.take(Limits(), 1, behind=behind) for behind in (True, True, False)]
+    assert pool.spares() == 0
+    first, second, last = (child.job for child in taken if child)
+    assert last < first < second  # the oldest was left to the last; the second was made anew
+    for child in taken:
+        if child is not None:
+            pool.release(child)
+    pool.close()
+
+
 def test_a_heartbeat_shows_the_running_stage_and_its_seconds(pool):
     reports = list(streamed(pool, "import time; time.sleep(1)"))
     running = [stage.seconds for r in reports for stage in r.stages if stage.name == "trace"]

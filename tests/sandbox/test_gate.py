@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import hypothesis.strategies as st
@@ -13,6 +14,14 @@ from explainer.sandbox import gate
 from explainer.sandbox.gate import Gate, Ticket, Visitor
 
 ANN, BOB, EVE = Visitor("ann", "tab"), Visitor("bob", "tab"), Visitor("eve", "tab")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nobody_rests() -> Iterator[None]:
+    """Jobs take no time in these tests, as if each were given up."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gate, "REST_S", 0.0)
+        yield
 
 
 def from_tab(visitor: Visitor, tab: object) -> Visitor:
@@ -115,6 +124,56 @@ def test_an_address_that_had_most_turns_stands_back_while_others_wait():
     assert home.ahead() == 1
     next_to_work(many).leave()
     assert home.wait(0)
+
+
+def test_who_asks_for_more_than_she_gets_stands_back_once_others_are_there():
+    places, told = Gate(2), []
+    eves = [places.join(from_tab(EVE, n)) for n in range(3)]
+    assert not eves[0].behind
+    eves[0].on_behind = lambda: told.append("eve")
+    ann = places.join(ANN)
+    assert (eves[0].behind, ann.behind, told) == (True, False, ["eve"])
+    ann.leave()
+    eves[0].leave()
+    assert next_to_work(eves).behind  # ann was there just now
+    assert told == ["eve"]
+
+
+def test_an_address_without_names_that_asks_for_more_stands_back():
+    places = Gate(2)
+    home = places.join(Visitor("ann", address="b"))
+    many = [places.join(Visitor(address="a")) for _ in range(3)]
+    many[0].leave()
+    assert (home.behind, next_to_work(many).behind) == (False, True)
+
+
+def test_a_class_alone_behind_one_address_does_not_stand_back():
+    places = Gate(2)
+    pupils = [places.join(Visitor(f"pupil{n}", address="school")) for n in range(6)]
+    assert not any(pupil.behind for pupil in pupils)
+
+
+def test_who_gives_a_job_up_for_the_next_rests_a_moment_beside_others(monkeypatch):
+    monkeypatch.setattr(gate, "REST_S", 60.0)
+    places = Gate(2)
+    eves = [places.join(from_tab(EVE, n)) for n in range(4)]
+    eves[0].leave()
+    assert states(*eves[1:]) == ["working", "waiting", "waiting"]  # alone: at once
+    ann = places.join(ANN)
+    eves[1].leave()
+    assert states(*eves[2:], ann) == ["waiting", "waiting", "working"]
+    monkeypatch.setattr(gate, "REST_S", 0.0)
+    assert eves[2].wait(0)
+
+
+def test_who_ends_a_job_after_a_while_need_not_rest(monkeypatch):
+    places = Gate(2)
+    places.join(ANN)
+    eves = [places.join(from_tab(EVE, n)) for n in range(3)]
+    monkeypatch.setattr(gate, "REST_S", 60.0)
+    eves[0].began -= 61
+    eves[0].leave()
+    assert states(*eves) == ["left", "working", "waiting"]
 
 
 def test_a_class_behind_one_address_is_served_in_turn():
