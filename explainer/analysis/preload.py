@@ -5,11 +5,12 @@
 `preload` imports and traces: Python's and JAX's caches fill, and every worker inherits
 them. It must start no JAX backend, because a child of a process whose backend runs hangs:
 so shapes only, no arrays, no keys (the zygote refuses to work if threads were started).
-`warm` starts the backend and compiles once.
+`warm` starts the backend and compiles once, and gives back what memory that left over.
 """
 
 from __future__ import annotations
 
+import ctypes
 import warnings
 from collections.abc import Callable
 
@@ -17,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.interpreters import mlir
 
 from explainer.analysis import internals, parsing, pipeline
 from explainer.spec import Argument, Request, Vmap
@@ -39,6 +41,7 @@ def preload() -> None:
             with internals.apart(parsing.CONTEXT):  # JAX remembers apart what is traced there
                 jax.make_jaxpr(jax.vmap(function))(example)
         pipeline.explain(PAIRWISE, until="batch")
+    mlir.make_ir_context()  # MLIR reads its dialects now, and not in every worker
 
 
 def warm() -> None:
@@ -46,6 +49,9 @@ def warm() -> None:
     x = np.ones((2, 3, 3), np.float32)
     mapped = jax.jit(jax.vmap(lambda x: jnp.sin(x) @ x))
     np.asarray(mapped.trace(x).lower().compile()(x))
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
+    if trim is not None:
+        trim(0)
 
 
 def _warm_ups() -> list[tuple[Callable[..., object], Shaped]]:

@@ -34,7 +34,8 @@ def main(config: wire.Config, limits: Limits, parent: int, bait: canary.Bait | N
         _open_streams()
         walls, missing = policy.wall_in(config.walls, config.readable, config.landlock_abi)
         if bait is None:
-            preload(config)
+            if config.strategy == "exec":
+                preload(config)  # else the zygote has
             _warm(config)
             _send(wire.Ready(time.monotonic() - began, walls))
             _serve(config, limits)

@@ -325,6 +325,14 @@ def test_a_worker_that_cannot_start_is_a_failure_in_words(settings, words, strat
     pool.close()
 
 
+@pytest.mark.parametrize("strategy", ["fork", "exec"])
+def test_a_worker_is_warmed_up_once(strategy):
+    pool = make_pool(strategy, warmup="tests.sandbox.counted_warmup")
+    code = "from tests.sandbox import counted_warmup\ntext = str(counted_warmup.done)"
+    assert list(streamed(pool, code))[-1].printed == "{'preload': 1, 'warm': 1}"
+    pool.close()
+
+
 def test_a_warm_up_that_starts_a_jax_backend_is_refused(capfd):
     pool = make_pool("fork", warmup="tests.sandbox.eager_warmup")
     report = list(streamed(pool, "pass"))[-1]
