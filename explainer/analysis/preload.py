@@ -18,7 +18,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.interpreters import mlir
 
 from explainer.analysis import internals, parsing, pipeline
 from explainer.spec import Argument, Request, Vmap
@@ -41,7 +40,7 @@ def preload() -> None:
             with internals.apart(parsing.CONTEXT):  # JAX remembers apart what is traced there
                 jax.make_jaxpr(jax.vmap(function))(example)
         pipeline.explain(PAIRWISE, until="batch")
-    mlir.make_ir_context()  # MLIR reads its dialects now, and not in every worker
+    internals.read_dialects()  # now, and not in every worker
 
 
 def warm() -> None:

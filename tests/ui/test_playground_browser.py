@@ -37,7 +37,7 @@ def write_code(page: Page, code: str) -> None:
 
 
 def in_axes(page: Page, level: int) -> Locator:
-    return page.get_by_label("in_axes").nth(level)
+    return page.locator("[class*=st-key-spec-]").nth(level).get_by_label("in_axes")
 
 
 def no_sideways_scroll(page: Page) -> bool:

@@ -43,6 +43,7 @@ from explainer.analysis.internals.jaxprs import is_tracer as is_tracer
 from explainer.analysis.internals.jaxprs import leaks_unchecked as leaks_unchecked
 from explainer.analysis.internals.jaxprs import primal as primal
 from explainer.analysis.internals.jaxprs import raw_frames as raw_frames
+from explainer.analysis.internals.jaxprs import read_dialects as read_dialects
 from explainer.analysis.internals.jaxprs import refuse_leaks as refuse_leaks
 from explainer.analysis.internals.jaxprs import sub_jaxprs as sub_jaxprs
 from explainer.analysis.internals.jaxprs import traced_function as traced_function
