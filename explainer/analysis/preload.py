@@ -11,6 +11,7 @@ so shapes only, no arrays, no keys (the zygote refuses to work if threads were s
 from __future__ import annotations
 
 import ctypes
+import importlib
 import warnings
 from collections.abc import Callable
 
@@ -29,10 +30,15 @@ PAIRWISE = Request(
     (Argument("x", "f32[3,2]"), Argument("y", "f32[4,2]")),
     (Vmap("(0, None)"), Vmap("(None, 0)")),
 )
+SCRIPT = Request("print(1)\n")
 
 
 def preload() -> None:
-    """Traces common operations, and explains one request as far as no backend is needed."""
+    """Traces common operations, and explains one request as far as no backend is needed.
+
+    JAX's linear algebra on a CPU calls what scipy.linalg brings, and imports it at the first call.
+    """
+    importlib.import_module("scipy.linalg")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for function, example in _warm_ups():
@@ -48,6 +54,7 @@ def warm() -> None:
     x = np.ones((2, 3, 3), np.float32)
     mapped = jax.jit(jax.vmap(lambda x: jnp.sin(x) @ x))
     np.asarray(mapped.trace(x).lower().compile()(x))
+    pipeline.explain(SCRIPT, until="run")  # what every request touches is then this process's own
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
     if trim is not None:
         trim(0)
