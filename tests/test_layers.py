@@ -47,6 +47,7 @@ LAYERS = (
     Layer("app.py", ("streamlit", "explainer.ui")),
     Layer("pages/*.py", ("streamlit", "explainer.ui")),
     Layer("explainer/analysis/internals/*.py", (*ANALYSIS, "explainer.analysis", *PLAIN)),
+    Layer("explainer/analysis/preload.py", INSIDE, lazily=("scipy",), never=INTERNALS),
     Layer("explainer/analysis/*.py", INSIDE, never=INTERNALS),
     Layer("explainer/analysis/fixing/*.py", INSIDE, never=INTERNALS),
     Layer("explainer/analysis/findings/*.py", INSIDE, never=INTERNALS),

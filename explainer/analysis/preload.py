@@ -11,7 +11,6 @@ so shapes only, no arrays, no keys (the zygote refuses to work if threads were s
 from __future__ import annotations
 
 import ctypes
-import importlib
 import warnings
 from collections.abc import Callable
 
@@ -38,7 +37,8 @@ def preload() -> None:
 
     JAX's linear algebra on a CPU calls what scipy.linalg brings, and imports it at the first call.
     """
-    importlib.import_module("scipy.linalg")
+    import scipy.linalg  # noqa: F401
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for function, example in _warm_ups():
