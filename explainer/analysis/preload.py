@@ -11,6 +11,7 @@ so shapes only, no arrays, no keys (the zygote refuses to work if threads were s
 from __future__ import annotations
 
 import ctypes
+import importlib
 import warnings
 from collections.abc import Callable
 
@@ -37,8 +38,7 @@ def preload() -> None:
 
     JAX's linear algebra on a CPU calls what scipy.linalg brings, and imports it at the first call.
     """
-    import scipy.linalg  # noqa: F401
-
+    importlib.import_module("scipy.linalg")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for function, example in _warm_ups():
