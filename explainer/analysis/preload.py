@@ -50,7 +50,11 @@ def preload() -> None:
 
 
 def warm() -> None:
-    """Starts the backend and takes one small function through trace, lower, compile and run."""
+    """Starts the backend and takes one small function through trace, lower, compile and run.
+
+    NumPy's global generator, which a fork copies, is seeded anew: else every worker would draw the same.
+    """
+    np.random.seed()
     x = np.ones((2, 3, 3), np.float32)
     mapped = jax.jit(jax.vmap(lambda x: jnp.sin(x) @ x))
     np.asarray(mapped.trace(x).lower().compile()(x))

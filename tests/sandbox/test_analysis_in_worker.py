@@ -48,6 +48,13 @@ def test_the_pairwise_example_is_explained_to_the_end(pool):
     assert report.isolation == pool.isolation
 
 
+def test_two_workers_draw_different_numbers_where_nobody_set_a_seed(pool):
+    script = Request("import random\nprint(np.random.rand(3), random.random())\n")
+    first, second = (reports(pool, script, "run")[-1].printed for _ in range(2))
+    assert "[" in first
+    assert set(first.split()).isdisjoint(second.split())
+
+
 def test_batch_axes_arrive_before_xla_has_compiled(pool):
     early = [r for r in reports(pool, PAIRWISE) if r.equations and r.hlo is None]
     assert early[0].equations[-1].outputs[0].batched_shape == (3, 4)
