@@ -24,7 +24,7 @@ MB = 1 << 20
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 1, 4, 36
 CAPABILITIES_V3 = 0x20080522
 DEVICES = ("/dev/nvidia[0-9]*", "/dev/nvidiactl", "/dev/kfd", "/dev/accel*", "/dev/vfio/[0-9]*")
-BEHIND = 15  # nice: a twentieth of what another process gets
+BEHIND = 15  # nice: a twentieth, or less, of what another process gets
 
 
 def confine(limits: Limits, parent: int) -> None:
