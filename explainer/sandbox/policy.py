@@ -28,7 +28,7 @@ BEHIND = 15  # nice: a twentieth, or less, of what another process gets
 
 
 def confine(limits: Limits, parent: int) -> None:
-    """Applies all but the walls to this process, in a session of its own; ends it if `parent` is gone."""
+    """Applies all but the walls to this process, the first of its session; ends it if `parent` is gone."""
     die_with_parent(parent)
     _go_first()
     _limit_resources(limits)
@@ -108,8 +108,8 @@ def stand_back(pid: int) -> bool:
                 file.write(str(BEHIND))
     except BlockingIOError:
         return False
-    except (ProcessLookupError, FileNotFoundError, PermissionError):
-        return True  # it has ended, or this kernel has no autogroups, or lets nobody set them
+    except OSError:
+        return True  # it has ended, or this kernel has no autogroups, or /proc cannot be written
     return True
 
 

@@ -171,7 +171,7 @@ class Zygote:
             _settle(connection, output)
             os.setsid()
             if order.behind:
-                policy.stand_back(os.getpid())
+                policy.stand_back(os.getpid())  # at once; the zygote asks again where Linux said "not yet"
             if self._config.strategy == "exec":
                 config, limits, bait = (
                     msgspec.json.encode(part).decode() for part in (self._config, order.limits, order.bait)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from explainer.sandbox import gate
+from explainer.sandbox import gate, policy
 from explainer.sandbox.gate import Gate, Ticket, Visitor
 
 ANN, BOB, EVE = Visitor("ann", "tab"), Visitor("bob", "tab"), Visitor("eve", "tab")
@@ -174,6 +175,18 @@ def test_who_ends_a_job_after_a_while_need_not_rest(monkeypatch):
     eves[0].began -= 61
     eves[0].leave()
     assert states(*eves) == ["left", "working", "waiting"]
+
+
+@pytest.mark.parametrize(
+    ("error", "settled"), [(errno.EAGAIN, False), (errno.EROFS, True), (errno.EPERM, True)]
+)
+def test_a_kernel_that_says_no_is_asked_once_and_one_that_says_not_yet_again(monkeypatch, error, settled):
+    def refused(*_: object) -> None:
+        raise OSError(error, "no")
+
+    monkeypatch.setattr(policy.os, "getsid", lambda pid: pid)
+    monkeypatch.setattr(policy.os, "setpriority", refused)
+    assert policy.stand_back(1) is settled
 
 
 def test_a_class_behind_one_address_is_served_in_turn():
