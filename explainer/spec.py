@@ -8,7 +8,7 @@ run in the worker only (`analysis/parsing.py`), so that a page can hold any text
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Literal, get_args
 
 Stage = Literal["parse", "trace", "batch", "lower", "compile", "run", "check", "time"]
@@ -58,3 +58,10 @@ class Request:
     def is_script(self) -> bool:
         """Tells a request of code alone, which is run top to bottom."""
         return bool(self.code.strip()) and not (self.function.strip() or self.arguments or self.levels)
+
+    @property
+    def expressions(self) -> tuple[str, ...]:
+        """Lists the texts that are evaluated beside the code: function, arguments, settings of the levels."""
+        settings = (text for level in self.levels for text in astuple(level))
+        given = (argument.value for argument in self.arguments)
+        return (self.function, *given, *filter(None, settings))

@@ -140,25 +140,25 @@ def compile_code(request: Request) -> types.CodeType:
     return _compile(request.code, "<code>", "exec")
 
 
-def run_code(request: Request) -> dict[str, Any]:
-    """Runs the user's code and returns the names it leaves; its errors are the user's own."""
-    return _run(request, types.ModuleType("user_code"))
+def run_code(request: Request, code: types.CodeType | None = None) -> dict[str, Any]:
+    """Runs the user's code, compiled or not yet, and returns the names it leaves; its errors are theirs."""
+    return _run(code or compile_code(request), types.ModuleType("user_code"))
 
 
 def run_script(request: Request) -> None:
     """Runs the user's code as Python runs a script: its `if __name__ == "__main__":` holds."""
     before = sys.modules["__main__"]
     try:
-        _run(request, types.ModuleType("__main__"))
+        _run(compile_code(request), types.ModuleType("__main__"))
     finally:
         sys.modules["__main__"] = before
 
 
-def _run(request: Request, module: types.ModuleType) -> dict[str, Any]:
+def _run(code: types.CodeType, module: types.ModuleType) -> dict[str, Any]:
     sys.modules[module.__name__] = module  # dataclasses and typing look their module up here
     namespace = module.__dict__
     namespace.update(PREDEFINED)
-    exec(compile_code(request), namespace)
+    exec(code, namespace)
     return namespace
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import threading
 
-from explainer.analysis import surroundings
 from explainer.analysis.failing import failed
 from explainer.analysis.run import Emit, Plan, Run, collector_paused
 from explainer.analysis.run import RunLimits as RunLimits
@@ -32,13 +31,12 @@ def explain(
 ) -> Report:
     """Explains a request up to and including the stage `until`; always returns a Report."""
     plan = SCRIPT if request.is_script else NEST
-    with _turn, surroundings.restored():
-        return through(Run(request, plan, emit or (lambda report: None), limits or RunLimits()), until)
+    return through(Run(request, plan, emit or (lambda report: None), limits or RunLimits()), until)
 
 
 def through(run: Run, until: Stage) -> Report:
     """Does the stages of a run up to `until`, as far as they go."""
-    with _turn, failed.keeping(most=8):
+    with _turn, run.surroundings, failed.keeping(most=8):
         run.until = until
         with contextlib.ExitStack() as pause:
             for name in _up_to(run.plan, until):

@@ -69,6 +69,7 @@ class Run:
         self.emit = emit
         self.limits = limits
         self.sources = Sources(request, main)
+        self.surroundings = contextlib.ExitStack()  # what is put back when the run is over
         self._fields = {"request": request, **_DEFAULTS, "environment": _environment()}  # in their order
         self._report: Report | None = None
         self.program: Program | None = None

@@ -40,6 +40,7 @@ from explainer.report import Level
 
 
 def _parse(run: Run) -> None:
+    run.surroundings.enter_context(surroundings.restored())
     parsing.compile_code(run.report.request)
 
 

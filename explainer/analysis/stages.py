@@ -24,6 +24,7 @@ from explainer.analysis import (
     parsing,
     printed,
     running,
+    surroundings,
     tracing,
     values,
 )
@@ -39,7 +40,10 @@ PLAIN_CELLS = 10_000_000  # elements up to which a failing call is repeated with
 
 def _parse(run: Run) -> None:
     request = run.report.request
-    namespace = parsing.run_code(request)
+    code = parsing.compile_code(request)
+    if not surroundings.leaves_alone(code, request.code, request.expressions):
+        run.surroundings.enter_context(surroundings.restored())
+    namespace = parsing.run_code(request, code)
     function = parsing.find_function(request, namespace)
     arguments = parsing.evaluate_arguments(request, namespace)
     # the leaves, even if a level fails

@@ -3,16 +3,19 @@
     restored ── user code: jax.config.update(...), jax.vmap = mine, sys.path, os.chdir ──▶ as it was
 
 So a script is run a second time as it was the first, and one explanation leaves nothing to the next.
+Most functions to map import nothing and set nothing (`leaves_alone`): for those nothing is noted.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dis
 import operator
 import os
+import re
 import sys
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -23,6 +26,32 @@ _FINAL = ("jax_num_cpu_devices", "jax_platforms", "jax_platform_name")
 """What no update can change back: by then the devices are at work."""
 
 _MODULES = [vars(value) for value in parsing.PREDEFINED.values() if isinstance(value, types.ModuleType)]
+
+_CHANGING = {dis.opmap[name] for name in ("IMPORT_NAME", "STORE_ATTR", "DELETE_ATTR")}
+_REACHING = re.compile(
+    r"__|\b(compile|config|delattr|eval|exec|getattr|globals|os|setattr|sys|update_wrapper|vars|wraps)\b"
+)
+"""Words without which no code comes by a module's dict, JAX's configuration, sys.path or the folder."""
+
+_LOOP = re.compile(r"\bfor\b")
+
+
+def leaves_alone(code: types.CodeType, text: str, expressions: Sequence[str]) -> bool:
+    """Tells code, of that text, and expressions used with it that cannot change what `restored` puts back.
+
+    It imports nothing, sets no attribute and has none of the words that would do either. Its letters are
+    ASCII, since Python reads others as those they look like; no expression has a loop, which sets, too.
+    """
+    texts = (text, *expressions)
+    if not all(map(str.isascii, texts)) or any(map(_REACHING.search, texts)):
+        return False
+    return not _sets(code) and not any(map(_LOOP.search, expressions))
+
+
+def _sets(code: types.CodeType) -> bool:
+    """Tells whether a code object, or one within it, has an instruction that imports or sets an attribute."""
+    inner = (const for const in code.co_consts if isinstance(const, types.CodeType))
+    return not _CHANGING.isdisjoint(code.co_code[::2]) or any(map(_sets, inner))
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from explainer.analysis import printed, surroundings
+from explainer.analysis import printed
 from explainer.analysis.findings import (
     branches,
     broadcasts,
@@ -133,8 +133,7 @@ def explained(request: Request, end: float, until: Stage = "batch") -> Report | 
         return None
     plan = scripts.SCRIPT if request.is_script else stages.NEST
     run = Run(request, plan, lambda report: None, RunLimits())
-    with surroundings.restored():
-        report = pipeline.through(run, until)
+    report = pipeline.through(run, until)
     looked = scope(run, NO_TIME) if report.failure is None else None
     if looked is not None:
         run.add(findings=tuple(each for finder in _READING for each in finder(looked)))
