@@ -10,6 +10,8 @@ TEST_STAMP := .venv/.stamp-test
 OLDEST_STAMP := .venv-oldest/.stamp
 PIP_INSTALL := -m pip --disable-pip-version-check --quiet install
 PIP := .venv/bin/python $(PIP_INSTALL)
+# Our own modules, as pip does with the others: workers write no bytecode, and would compile them at each start.
+COMPILE := .venv/bin/python -m compileall -q app.py explainer pages
 # What meets JAX, under the oldest one that requirements.txt allows; `make test` has the newest. Left out are
 # the pages and pictures, pure code, and random programs that call vmap inside: slow, and their forms are here.
 OLDEST := $(shell sed -n 's/^jax>=\([0-9.]*\),.*/\1/p' requirements.txt)
@@ -21,12 +23,15 @@ OLDEST_TESTS := tests/analysis tests/facts tests/test_cli.py tests/test_lessons.
 .PHONY: setup run test test-oldest test-attacks check bench venv
 
 setup: $(TEST_STAMP)
+	@$(COMPILE)
 	@echo "Ready. 'make run' starts the app, 'make test' tests it."
 
 run: $(RUN_STAMP)
+	@$(COMPILE)
 	@exec .venv/bin/python -m streamlit run app.py --server.port $(PORT)
 
 test: $(TEST_STAMP)
+	@$(COMPILE)
 	@.venv/bin/python -m tests.browser
 	@.venv/bin/python -m tests.offered
 	@.venv/bin/python -m tests.nginx

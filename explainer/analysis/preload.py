@@ -1,19 +1,21 @@
-"""Preload: what a worker does ahead of its request, in two halves around the fork.
+"""Preload: what a worker does ahead of its request, in three parts around the fork.
 
-    zygote: preload() ── fork ──▶ worker: warm() ──▶ request
+    zygote: preload(), later ahead() ── fork ──▶ worker: warm() ──▶ request
 
-`preload` imports and traces: Python's and JAX's caches fill, and every worker inherits
-them. It must start no JAX backend, because a child of a process whose backend runs hangs:
-so shapes only, no arrays, no keys (the zygote refuses to work if threads were started).
-`warm` starts the backend and compiles once, and gives back what memory that left over.
+`preload` imports what every request needs. The steps of `ahead` fill Python's and JAX's caches with what
+many do, and every worker made after them inherits that. Neither may start a JAX backend, because a child of
+a process whose backend runs hangs: so shapes only, no arrays, no keys (the zygote refuses to work if threads
+were started). `warm` starts the backend and compiles once, and gives back what memory that left over.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib
 import warnings
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -32,21 +34,44 @@ PAIRWISE = Request(
 )
 SCRIPT = Request("print(1)\n")
 
+LIBRARIES = (
+    "scipy.linalg",
+    "scipy.optimize",
+    "scipy.integrate",
+    "scipy.interpolate",
+    "scipy.ndimage",
+    "scipy.stats",
+    "jax.experimental.pallas.tpu",
+    "jax.experimental.pallas.mosaic_gpu",
+)
+"""What code imports beside JAX, or JAX late: for linear algebra on a CPU the first, to interpret a Pallas
+kernel the last two. None of them starts a thread; each takes up to half a second."""
+
 
 def preload() -> None:
-    """Traces common operations, and explains one request as far as no backend is needed.
+    """Does nothing more: to import this module is to import the analysis."""
 
-    JAX's linear algebra on a CPU calls what scipy.linalg brings, and imports it at the first call.
-    """
-    importlib.import_module("scipy.linalg")
+
+def ahead(lasting: bool) -> list[Callable[[], object]]:
+    """Lists steps for a process that waits; libraries only if it is `lasting`, for many to inherit."""
+    pairwise = partial(pipeline.explain, PAIRWISE, until="batch")
+    traces = [partial(_trace, function, example) for function, example in _warm_ups()]
+    imports = [partial(_import, name) for name in (LIBRARIES if lasting else LIBRARIES[:1])]
+    return [*imports, *traces, internals.read_dialects, pairwise]
+
+
+def _trace(function: Callable[..., object], example: Shaped) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for function, example in _warm_ups():
+        jax.make_jaxpr(jax.vmap(function))(example)
+        with internals.apart(parsing.CONTEXT):  # JAX remembers apart what is traced there
             jax.make_jaxpr(jax.vmap(function))(example)
-            with internals.apart(parsing.CONTEXT):  # JAX remembers apart what is traced there
-                jax.make_jaxpr(jax.vmap(function))(example)
-        pipeline.explain(PAIRWISE, until="batch")
-    internals.read_dialects()  # now, and not in every worker
+
+
+def _import(name: str) -> None:
+    with contextlib.suppress(ImportError), warnings.catch_warnings():  # not every JAX has each
+        warnings.simplefilter("ignore")
+        importlib.import_module(name)
 
 
 def warm() -> None:

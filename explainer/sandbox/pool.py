@@ -72,6 +72,7 @@ class Pool:
         self._broken = ""
         self._closed = False
         self._measured = False
+        self._primed = False  # whether the zygote has done all that makes spares fast
         self._apart = False  # pids that the zygote tells are names in a namespace of its own
         self._made_in = os.getpid()
         self._owner = threading.Thread(target=self._own, name="sandbox-owner", daemon=True)
@@ -124,12 +125,23 @@ class Pool:
         os.close(child.output)
 
     def refill(self) -> None:
-        """Orders the missing spares; while a job runs, which they would slow, only if none is left."""
+        """Orders the missing spares; while a job runs, which they would slow, only if none is left.
+
+        At the start one, for the first request; the others when all that they can inherit is there.
+        """
         with self._changed, contextlib.suppress(Unavailable):  # the next request says why
             if self._control is None or (self._spares and not self.gate.empty()):
                 return
-            while len(self._spares) < self.settings.spares:
+            wanted = self.settings.spares if self._primed else min(self.settings.spares, 1)
+            while len(self._spares) < wanted:
                 self._spares.append(self._spawn(self._limits))
+
+    def _renew(self) -> None:
+        """Makes all spares anew: one made before holds copies of all that the zygote has touched since."""
+        before, self._spares = self._spares, []
+        for child in before:
+            self.release(child)
+        self.refill()
 
     def spares(self) -> int:
         """Returns how many workers stand by."""
@@ -292,6 +304,9 @@ class Pool:
             match message:
                 case wire.Up():
                     self._broken = ""
+                case wire.Primed():
+                    self._primed = True
+                    self._renew()
                 case wire.Broken(text):
                     self._broken = text
                 case wire.Spawned(job, pid):
@@ -305,7 +320,7 @@ class Pool:
         with self._changed:
             assert self._control is not None
             self._control.close()
-            self._control, self._process, self._measured = None, None, False
+            self._control, self._process, self._measured, self._primed = None, None, False, False
             children, self._children = self._children, {}
         try:
             process.wait(timeout=5)

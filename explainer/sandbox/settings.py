@@ -68,8 +68,8 @@ class Settings:
     """How workers are made and what they run.
 
     `target` is a module with `explain(request, until, emit, limits)`, called in the worker, and
-    `RunLimits`; `warmup` is one with `preload()` (imports and traces, starts no JAX backend) and
-    `warm()` (starts it), or "" for none.
+    `RunLimits`; `warmup` is one with `preload()` (imports, starts no JAX backend), `ahead()` (lists
+    short steps that make later requests faster; nor do they) and `warm()` (starts it), or "" for none.
     """
 
     jobs: int = field(default_factory=lambda: int(_number("EXPLAINER_JOBS", _cores())))

@@ -1,6 +1,6 @@
 """The wire: what pool, zygote and worker say to each other, and how it is read.
 
-    pool ── Spawn, Behind, Start, Kill ─▶ zygote ── Up, Spawned, Dead, Broken ─▶ pool
+    pool ── Spawn, Behind, Start, Kill ─▶ zygote ── Up, Primed, Spawned, Dead, Broken ─▶ pool
     pool ── Job ─▶ worker ── Ready, Progress…, Answer | Raised ─▶ pool
     pool ── Spawn(bait) ─▶ zygote ─▶ canary ── Tried ─▶ pool
     cluster ── Errand ─▶ cluster_worker ── Offer; Progress…, Answer ─▶ cluster
@@ -87,9 +87,13 @@ class Behind(msgspec.Struct, frozen=True, tag=True):
 
 
 class Up(msgspec.Struct, frozen=True, tag=True):
-    """Says that the zygote has imported everything and can make workers."""
+    """Says that the zygote has imported what every request needs and can make workers."""
 
     seconds: float
+
+
+class Primed(msgspec.Struct, frozen=True, tag=True):
+    """Says that the zygote has done all that makes later workers faster."""
 
 
 class Broken(msgspec.Struct, frozen=True, tag=True):
@@ -177,7 +181,7 @@ class Offer(msgspec.Struct, frozen=True, tag=True):
 
 
 ToZygote = Spawn | Behind | Start | Kill
-FromZygote = Up | Broken | Spawned | Dead
+FromZygote = Up | Primed | Broken | Spawned | Dead
 FromWorker = Ready | Tried | Progress | Answer | Raised
 
 T = TypeVar("T")

@@ -12,6 +12,7 @@ import importlib
 import os
 import sys
 import time
+from collections.abc import Callable
 from types import ModuleType
 from typing import NoReturn
 
@@ -36,6 +37,8 @@ def main(config: wire.Config, limits: Limits, parent: int, bait: canary.Bait | N
         if bait is None:
             if config.strategy == "exec":
                 preload(config)  # else the zygote has
+                for step in ahead(config):
+                    step()
             _warm(config)
             _send(wire.Ready(time.monotonic() - began, walls))
             _serve(config, limits)
@@ -49,10 +52,16 @@ def main(config: wire.Config, limits: Limits, parent: int, bait: canary.Bait | N
 
 
 def preload(config: wire.Config) -> None:
-    """Imports the analysis and traces warm-up functions; starts no JAX backend, so that a fork is safe."""
+    """Imports the analysis; starts no JAX backend, so that a fork is safe."""
     if config.warmup:
         importlib.import_module(config.warmup).preload()
     importlib.import_module(config.target)
+
+
+def ahead(config: wire.Config) -> list[Callable[[], object]]:
+    """Lists what makes requests faster if it is done before: short steps that start no JAX backend."""
+    lasting = config.strategy == "fork"  # many workers come from the process that does it
+    return importlib.import_module(config.warmup).ahead(lasting) if config.warmup else []
 
 
 def _open_streams() -> None:

@@ -1,10 +1,10 @@
 """Zygote: makes workers from one warm process, watches them, and ends them.
 
     pool ── Spawn, Behind, Start, Kill ─▶ zygote ── fork | exec ─▶ worker
-         ◀── Up, Spawned, Dead ──        ◀── memory, threads, wall clock, exit status
+         ◀── Up, Primed, Spawned, Dead ── ◀── memory, threads, wall clock, exit status
 
-With "fork" it imports JAX and traces, but never starts a JAX backend: a child of a
-process whose backend runs hangs (6 of 6 did). With "exec" it imports nothing and each
+With "fork" it imports JAX and, while nobody asks, traces, but never starts a JAX backend: a
+child of a process whose backend runs hangs (6 of 6 did). With "exec" it imports nothing and each
 worker is a fresh interpreter. It has one thread and never reads a byte of a request.
 When the pool's end of the control socket closes, it kills every worker and ends.
 """
@@ -31,6 +31,7 @@ from explainer.sandbox.canary import Bait
 from explainer.sandbox.settings import Limits
 
 POLL_S = 0.05
+PATIENCE_S = 5.0  # that the steps ahead wait for running requests, which they would slow
 GRACE_S = 1.0  # past its deadline: the pool kills first, this is for a pool that does not look
 BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from explainer.sandbox import {0}; {0}.{1}()"
 
@@ -61,6 +62,8 @@ def main() -> None:
     control = socket.socket(fileno=config.control)
     control.set_inheritable(False)
     began = time.monotonic()
+    usual = gc.get_threshold()
+    gc.set_threshold(20_000, 20, 100)  # imports make little garbage; looking for it took a sixth of the time
     try:
         _die_with_app(control, config)
         if config.strategy == "fork":
@@ -72,8 +75,8 @@ def main() -> None:
         raise
     if "bwrap" not in config.walls:
         policy.outlive_parent()  # to kill what workers have left behind
-    gc.collect()
     gc.freeze()  # else the first collection in a worker copies every shared page
+    gc.set_threshold(*usual)
     zygote = Zygote(control, config)
     zygote.tell(wire.Up(time.monotonic() - began))
     zygote.serve()
@@ -96,6 +99,8 @@ class Zygote:
         self._kids: dict[int, Kid] = {}
         self._frames = wire.Frames(wire.CONTROL_CAP)
         self._descriptors: deque[int] = deque()
+        self._ahead = deque(worker.ahead(config) if config.strategy == "fork" else [])
+        self._up = time.monotonic()
         self._woken, self._wake = os.pipe()
         for end in (self._woken, self._wake):
             os.set_blocking(end, False)
@@ -107,9 +112,7 @@ class Zygote:
         signal.set_wakeup_fd(self._wake)  # a death ends the select below
         try:
             while True:
-                kids = self._kids.values()
-                busy = any(kid.started is not None or kid.behind > kid.held_back for kid in kids)
-                readable, _, _ = select.select([self._control, self._woken], [], [], POLL_S if busy else None)
+                readable, _, _ = select.select([self._control, self._woken], [], [], self._wait())
                 if self._woken in readable:
                     os.read(self._woken, 4096)
                 self._reap()
@@ -117,11 +120,45 @@ class Zygote:
                 self._hold_back()
                 if self._control in readable and not self._obey():
                     return
+                if not readable and self._free():
+                    self._step_ahead()
         finally:
             for kid in self._kids.values():
                 _kill_group(kid.pid)
             self._kids.clear()
             self._kill_strays()
+
+    def _wait(self) -> float | None:
+        """Returns how many seconds to wait for news; None: until there is any."""
+        if self._free():
+            return 0
+        kids = self._kids.values()
+        return POLL_S if any(kid.started is not None or kid.behind > kid.held_back for kid in kids) else None
+
+    def _free(self) -> bool:
+        """Tells whether now is the time for a step ahead."""
+        asked = any(kid.started is not None for kid in self._kids.values())
+        return self._ahead is not None and (not asked or time.monotonic() > self._up + PATIENCE_S)
+
+    def _step_ahead(self) -> None:
+        """Does the next step, or tells why not; what they all left is then shared as the rest is."""
+        if self._ahead:
+            step = self._ahead.popleft()
+            try:
+                step()
+            except Exception as error:  # noqa: BLE001  (workers that lack it are slower, no worse)
+                sys.stderr.write(f"the zygote could not do a step ahead: {type(error).__name__}: {error}\n")
+            return
+        try:
+            _require_one_thread()
+        except RuntimeError as error:
+            self.tell(wire.Broken(str(error)))
+            raise
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
+        self._ahead = None
+        self.tell(wire.Primed())
 
     def tell(self, message: msgspec.Struct) -> None:
         """Sends the pool a message."""

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 
 fork = os.fork
 
 
 def preload() -> None:
     os.fork = _fork
+
+
+def ahead(lasting: bool) -> list[Callable[[], object]]:
+    return []
 
 
 def warm() -> None:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-done = {"preload": 0, "warm": 0}
+from collections.abc import Callable
+
+done = {"preload": 0, "ahead": 0, "warm": 0}
 
 
 def preload() -> None:
     done["preload"] += 1
+
+
+def ahead(lasting: bool) -> list[Callable[[], object]]:
+    return [_step]
+
+
+def _step() -> None:
+    done["ahead"] += 1
 
 
 def warm() -> None:

@@ -329,7 +329,40 @@ def test_a_worker_that_cannot_start_is_a_failure_in_words(settings, words, strat
 def test_a_worker_is_warmed_up_once(strategy):
     pool = make_pool(strategy, warmup="tests.sandbox.counted_warmup")
     code = "from tests.sandbox import counted_warmup\ntext = str(counted_warmup.done)"
-    assert list(streamed(pool, code))[-1].printed == "{'preload': 1, 'warm': 1}"
+
+    def done() -> str:
+        return list(streamed(pool, code))[-1].printed
+
+    assert wait_for(lambda: "'ahead': 1" in done())  # a zygote goes on with it when nobody asks
+    assert {done() for _ in range(3)} == {"{'preload': 1, 'ahead': 1, 'warm': 1}"}
+    pool.close()
+
+
+def test_a_step_ahead_that_fails_is_left_out_and_told_of(capfd):
+    pool = make_pool("fork", warmup="tests.sandbox.failing_step")
+    code = "from tests.sandbox import failing_step\ntext = str(failing_step.done)"
+    assert wait_for(lambda: list(streamed(pool, code))[-1].printed == "['after it']")
+    pool.close()
+    assert "could not do a step ahead: ValueError: no such thing" in capfd.readouterr().err
+
+
+def test_a_step_ahead_that_starts_a_thread_ends_the_zygote_in_words(capfd):
+    pool = make_pool("fork", warmup="tests.sandbox.threaded_step")
+    assert wait_for(lambda: list(streamed(pool, "pass"))[-1].failure is not None)
+    report = list(streamed(pool, "pass"))[-1]
+    pool.close()
+    assert "threads after its warm-up" in failure_of(report).explanation
+
+
+def test_spares_that_inherit_all_are_made_when_the_zygote_is_primed():
+    pool = Pool(Settings(jobs=1, spares=2, strategy="fork", target=TARGET, walls=()))
+    assert pool.measured(30).level == "bare"
+    assert pool.spares() <= 1
+    assert wait_for(lambda: pool.spares() == 2)
+    code = "import sys\ntext = str('scipy.stats' in sys.modules)"
+    assert [list(streamed(pool, code))[-1].printed for _ in range(3)][-1] == "True"
+    zygote = pool.pids()[0]
+    assert len(os.listdir(f"/proc/{zygote}/task")) == 1
     pool.close()
 
 
