@@ -31,7 +31,8 @@ from explainer.sandbox.canary import Bait
 from explainer.sandbox.settings import Limits
 
 POLL_S = 0.05
-PATIENCE_S = 5.0  # that the steps ahead wait for running requests, which they would slow
+CALM_S = 0.5  # in which the first worker warms up, before the steps ahead take the processor
+PATIENCE_S = 5.0  # that they wait for running requests, which they would slow
 GRACE_S = 1.0  # past its deadline: the pool kills first, this is for a pool that does not look
 BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from explainer.sandbox import {0}; {0}.{1}()"
 
@@ -130,15 +131,18 @@ class Zygote:
 
     def _wait(self) -> float | None:
         """Returns how many seconds to wait for news; None: until there is any."""
+        kids = self._kids.values()
         if self._free():
             return 0
-        kids = self._kids.values()
-        return POLL_S if any(kid.started is not None or kid.behind > kid.held_back for kid in kids) else None
+        if any(kid.started is not None or kid.behind > kid.held_back for kid in kids):
+            return POLL_S
+        return None if self._ahead is None else CALM_S
 
     def _free(self) -> bool:
         """Tells whether now is the time for a step ahead."""
         asked = any(kid.started is not None for kid in self._kids.values())
-        return self._ahead is not None and (not asked or time.monotonic() > self._up + PATIENCE_S)
+        since = time.monotonic() - self._up
+        return self._ahead is not None and since > (PATIENCE_S if asked else CALM_S)
 
     def _step_ahead(self) -> None:
         """Does the next step, or tells why not; what they all left is then shared as the rest is."""
