@@ -51,6 +51,7 @@ check: $(TEST_STAMP)
 	@.venv/bin/python -m pytest -n 0 -q tests/test_layers.py
 
 bench: $(TEST_STAMP)
+	@$(COMPILE)
 	@found=0; for file in bench/bench_*.py; do \
 	    [ -e "$$file" ] || continue; \
 	    found=1; module=$${file%.py}; \

@@ -143,6 +143,8 @@ def ratios(found: Sequence[Taken], levels: Sequence[str]) -> Iterator[tuple[obje
 def footprints(pools: dict[str, Pool]) -> Iterator[tuple[object, ...]]:
     """Yields what the processes of an idle pool hold, MiB."""
     for level, pool in pools.items():
+        while pool.spares() < pool.settings.spares:  # until its zygote is primed
+            time.sleep(PAUSE_S)
         time.sleep(2)
         spares, keepers = _split(pool)
         private = [_private_mb(pid) for pid in spares]

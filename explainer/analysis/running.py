@@ -26,7 +26,7 @@ HLO_CHARACTERS = 200_000
 _FRAME_TABLE = re.compile(r"\n(?:FileNames|FunctionNames|FileLocations|StackFrames)\n(?:\d+ .*\n)*")
 _FRAME_ID = re.compile(r" stack_frame_id=\d+")
 _LEAST_RUN = 1e-3  # seconds that one measurement lasts at least, far above the clock's grain
-_MOST_RUNS = 101
+_MOST_RUNS = 51
 _BUDGET = 0.4  # seconds for all steady measurements
 
 
