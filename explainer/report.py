@@ -195,6 +195,12 @@ class Report:
         return next((stage for stage in self.stages if stage.name == name), None)
 
     @property
+    def waiting(self) -> str:
+        """What the run waits for, "waiting: 1 before this one", while no worker has begun it; else ""."""
+        first = self.stages[0] if self.stages else None
+        return first.note if first is not None and first.status == "running" else ""
+
+    @property
     def stated(self) -> tuple[Level, ...]:
         """Returns the nest that the Request states, without the levels found inside its function."""
         return tuple(level for level in self.levels if not level.captured)

@@ -42,8 +42,7 @@ class Job:
     @property
     def waits(self) -> bool:
         """Tells whether no worker has begun: the request stands in the queue, or is about to."""
-        stages = self.report.stages if self.report is not None else ()
-        return not self.done and all(stage.status == "running" and stage.note for stage in stages)
+        return not self.done and (self.report is None or bool(self.report.waiting))
 
     def step(self) -> None:
         """Waits for the next partial report, at most one heartbeat."""

@@ -78,7 +78,7 @@ def _play(animation: Animation, key: str) -> None:
 
 def _nothing(shown: Explanation) -> Html:
     if not shown.finished:
-        text = "Working on the first picture…"
+        text = "The run has not begun yet…" if shown.report.waiting else "Working on the first picture…"
     elif shown.report.failure is not None:
         text = "No picture yet: it comes as soon as the function runs."
     elif shown.cancelled:
@@ -112,7 +112,7 @@ def _stages(report: Report) -> Sequence[Stage]:
 
 def _step(report: Report, name: str, seconds: float | None) -> Html:
     stage = next((stage for stage in report.stages if stage.name == name), None)
-    if stage is None:
+    if stage is None or (report.waiting and seconds is not None):
         return tag("span", escape(name), "pg-step waiting", title="not reached")
     took = duration(stage.seconds)
     status = "cancelled" if stage.status == "running" and seconds is None else stage.status
@@ -123,8 +123,7 @@ def _step(report: Report, name: str, seconds: float | None) -> Html:
 
 def _waiting(report: Report, seconds: float | None) -> Html:
     """Returns what a run waits for: "waiting: 1 before this one"."""
-    notes = [stage.note for stage in report.stages if stage.status == "running" and stage.note]
-    return tag("span", escape(notes[-1])) if notes and seconds is not None else Html("")
+    return tag("span", escape(report.waiting)) if report.waiting and seconds is not None else Html("")
 
 
 def _earlier(report: Report, seconds: float | None) -> Html:

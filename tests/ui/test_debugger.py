@@ -239,7 +239,12 @@ def test_a_silent_bug_is_marked_once_and_its_place_lights_the_same_words():
 
 def test_the_status_line_says_what_a_run_waits_for():
     stages = (StageReport("parse", "running", note="waiting: 1 before this one"),)
-    assert "waiting: 1 before this one" in picture.status(Report(BROKEN, stages=stages), 0.1, None)
+    told = picture.status(Report(BROKEN, stages=stages), 4.1, None)
+    assert "waiting: 1 before this one" in told
+    assert 'class="pg-step running"' not in told  # nothing of it is being done yet
+    begun = picture.status(Report(BROKEN, stages=(StageReport("parse", "running", 1.0),)), 4.1, None)
+    assert 'class="pg-step running"' in begun
+    assert "waiting:" not in begun
 
 
 @pytest.mark.parametrize(
