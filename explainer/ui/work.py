@@ -9,9 +9,6 @@ the finished explanation.
 
 from __future__ import annotations
 
-import math
-import time
-
 import streamlit as st
 
 from explainer import lessons, sandbox
@@ -19,8 +16,6 @@ from explainer.report import Report
 from explainer.spec import Request
 from explainer.ui import calls, diagnosis, inputs, job, levels, limits, marks, picture, session, visitor
 from explainer.ui.explanation import Explanation
-
-WAITING_S = 0.5  # between two looks at the line of those who wait: fifty pages would else keep a core busy
 
 
 def warm_up() -> None:
@@ -117,14 +112,10 @@ def follow(shown: Explanation) -> None:
     state = session.current()
     running = state.job
     if not shown.finished and running is not None:
-        drawn = -math.inf
         while not running.done:
             running.step()
             report = running.report or shown.report
-            now = time.monotonic()
-            if not running.waits or now - drawn > WAITING_S:
-                _status(report, running.seconds, shown)
-                drawn = now
+            _status(report, running.seconds, shown)
             if _more_to_see(shown.report, report):
                 st.rerun()
         _finish(running.explanation())
