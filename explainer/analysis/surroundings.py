@@ -25,7 +25,7 @@ from explainer.analysis import parsing
 _FINAL = ("jax_num_cpu_devices", "jax_platforms", "jax_platform_name")
 """What no update can change back: by then the devices are at work."""
 
-_MODULES = [vars(value) for value in parsing.PREDEFINED.values() if isinstance(value, types.ModuleType)]
+_MODULES = [value for value in parsing.PREDEFINED.values() if isinstance(value, types.ModuleType)]
 
 _CHANGING = {dis.opmap[name] for name in ("IMPORT_NAME", "STORE_ATTR", "DELETE_ATTR")}
 _REACHING = re.compile(
@@ -82,7 +82,8 @@ def _names() -> Callable[[], None]:
 
     `copy` takes a dict of names with gaps, as these are, as a whole, where `dict` would take name by name.
     """
-    before = [(names, names.copy()) for names in _MODULES]
+    modules = map(vars, _MODULES)  # here, since it imports one that nobody has used yet
+    before = [(names, names.copy()) for names in modules]
 
     def undo() -> None:
         for names, known in before:

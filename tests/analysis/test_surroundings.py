@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -184,3 +185,21 @@ def test_what_a_script_did_before_it_ended_is_followed(end):
     assert report.failure is not None and report.failure.stage == "run"
     assert [stage.status for stage in report.stages] == ["done", "failed", "done", "done", "done"]
     assert [equation.primitive for equation in report.equations] == ["mul"]
+
+
+def test_optax_is_imported_when_code_uses_it_or_could_change_it():
+    code = """\
+import sys
+from explainer import Argument, Request, Vmap, explain
+def asked(body):
+    made = Request(f"def f(x):\\n    return {body}\\n", "f", (Argument("x", "f32[2]"),), (Vmap(),))
+    report = explain(made, until="batch")
+    return report.failure is None, "optax._src" in sys.modules
+print(asked("x * 2"), asked("optax.l2_loss(x, x)"))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "(True, False) (True, True)\n"
+    changes = code.replace("x * 2", "setattr(optax, 'l2_loss', 1)").replace("optax.l2_loss(x, x)", "x * 2")
+    changes += "import optax; print(callable(optax.l2_loss))\n"
+    ran = subprocess.run([sys.executable, "-c", changes], capture_output=True, text=True, check=True)
+    assert ran.stdout.endswith("True\n")
