@@ -49,7 +49,7 @@ PREDEFINED: Mapping[str, Any] = types.MappingProxyType(
         "math": math,
         "functools": functools,
         "partial": functools.partial,
-        "optax": _when_used("optax"),  # few use it, and it takes a tenth of a start
+        "optax": _when_used("optax"),  # few use it, and it takes 0.05 to 0.1 s
     }
 )
 """Names that stand in scope of every text."""

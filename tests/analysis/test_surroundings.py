@@ -97,7 +97,7 @@ def test_what_a_function_to_map_changed_is_put_back(request_):
 
 
 def test_most_functions_to_map_leave_all_alone():
-    """So noting JAX's configuration and 2,000 names, a tenth of a millisecond each, is seldom needed."""
+    """So noting JAX's configuration and 1,850 names, 0.4 ms in all, is seldom needed."""
     plain = [
         surroundings.leaves_alone(parsing.compile_code(asked), asked.code, asked.expressions)
         for asked in (lesson.request for lesson in LESSONS)
