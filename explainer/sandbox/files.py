@@ -17,6 +17,7 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterable, Sequence
+from types import ModuleType
 
 LIBRARIES = ("/usr/lib64", "/lib64", "/usr/lib/locale", "/usr/share/zoneinfo")
 LIBRARIES_OF_ALL = ("/usr/lib", "/lib")  # where no folder of this architecture's holds them
@@ -50,16 +51,18 @@ def readable(modules: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(path for path in kept if not _within(path, kept)))
 
 
+def preload() -> None:
+    """Loads the package that `lock` needs, for all workers of a zygote at once; raises Unusable."""
+    _landlock()
+
+
 def lock(paths: Iterable[str], abi: int = 0) -> None:
     """Lets this process open only `paths` for reading and /dev/null, for good; raises Unusable.
 
     With Landlock from ABI 6 on it also sends no signal to, and finds no abstract socket of, a process
     outside. `abi` holds it to what an older kernel can do: 1 is Linux 5.13.
     """
-    try:
-        import landlockpy
-    except ImportError as error:
-        raise Unusable(f"Landlock cannot be used: {error}") from error
+    landlockpy = _landlock()
     if landlockpy.abi_version() < 1:
         raise Unusable("this kernel has no Landlock (Linux 5.13 has, if it is switched on)")
     access = landlockpy.AccessFS
@@ -119,6 +122,14 @@ def bubblewrap(paths: Sequence[str]) -> tuple[str, ...]:
     if tried.returncode != 0:
         raise Unusable(f"bubblewrap is not let work on this system ({tried.stderr.strip()[:200]})")
     return command
+
+
+def _landlock() -> ModuleType:
+    try:
+        import landlockpy
+    except ImportError as error:
+        raise Unusable(f"Landlock cannot be used: {error}") from error
+    return landlockpy
 
 
 def _libraries() -> tuple[str, ...]:

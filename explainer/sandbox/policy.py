@@ -9,6 +9,7 @@ those it starts, hence before JAX starts any. `canary` tries what they are to pr
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import glob
 import os
@@ -63,14 +64,12 @@ def wall_in(
     return tuple(laid), tuple(reasons)
 
 
-def preload(walls: Collection[Wall]) -> list[str]:
-    """Loads what `wall_in` needs ahead of it; returns why a wall cannot be had."""
-    try:
-        if "seccomp" in walls:
-            syscalls.preload()
-    except syscalls.Unusable as error:
-        return [str(error)]
-    return []
+def preload(walls: Collection[Wall]) -> None:
+    """Loads what `wall_in` needs; what cannot be loaded it tells of itself."""
+    for wall, load in {"landlock": files.preload, "seccomp": syscalls.preload}.items():
+        if wall in walls:
+            with contextlib.suppress(files.Unusable, syscalls.Unusable):
+                load()
 
 
 def die_with_parent(parent: int) -> None:
