@@ -60,8 +60,8 @@ def converse(pool: Pool, talk: Talk, request: Request, until: Stage) -> Iterator
             break
         yield None
     talk.printed.clear()  # of the warm-up, not of the user
-    pool.start(talk.child)
     _send(talk.child, wire.pack(wire.Job(request, until)))
+    pool.start(talk.child)
     begun = False
     for message in _hear(talk, talk.child.limits.deadline_s):
         news = _meaning(message)
