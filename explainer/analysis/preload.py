@@ -5,13 +5,12 @@
 `preload` imports what every request needs. The steps of `ahead` fill Python's and JAX's caches with what
 many do, and every worker made after them inherits that. Neither may start a JAX backend, because a child of
 a process whose backend runs hangs: so shapes only, no arrays, no keys (the zygote refuses to work if threads
-were started). `warm` starts the backend and compiles once, and gives back what memory that left over.
+were started). `warm` starts the backend and compiles once.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib
 import warnings
 from collections.abc import Callable
@@ -32,7 +31,16 @@ PAIRWISE = Request(
     (Argument("x", "f32[3,2]"), Argument("y", "f32[4,2]")),
     (Vmap("(0, None)"), Vmap("(None, 0)")),
 )
-SCRIPT = Request("print(1)\n")
+REHEARSAL = Request("""import functools
+
+class Count:
+    def __init__(self, start):
+        self.n = start
+
+add = functools.partial(lambda x, y: x + y, np.arange(3))
+print(f'{Count(1).n} {add(1)}', [key for key in {'a': 1}])
+""")
+"""A script with what scripts are made of, but for JAX."""
 
 LIBRARIES = (
     "scipy.linalg",
@@ -74,8 +82,10 @@ def _import(name: str) -> None:
         importlib.import_module(name)
 
 
-def warm() -> None:
+def warm() -> Request:
     """Starts the backend and takes one small function through trace, lower, compile and run.
+
+    Returns a request for the worker to rehearse with, to touch what every request touches.
 
     NumPy's global generator, which a fork copies, is seeded anew: else every worker would draw the same.
     """
@@ -83,10 +93,7 @@ def warm() -> None:
     x = np.ones((2, 3, 3), np.float32)
     mapped = jax.jit(jax.vmap(lambda x: jnp.sin(x) @ x))
     np.asarray(mapped.trace(x).lower().compile()(x))
-    pipeline.explain(SCRIPT, until="run")  # what every request touches is then this process's own
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
-    if trim is not None:
-        trim(0)
+    return REHEARSAL
 
 
 def _warm_ups() -> list[tuple[Callable[..., object], Shaped]]:

@@ -8,6 +8,7 @@ The only module here that reaches the analysis (by the names in `Config`). Descr
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import os
 import sys
@@ -39,7 +40,7 @@ def main(config: wire.Config, limits: Limits, parent: int, bait: canary.Bait | N
                 preload(config)  # else the zygote has
                 for step in ahead(config):
                     step()
-            _warm(config)
+            _warm(config, limits)
             _send(wire.Ready(time.monotonic() - began, walls))
             _serve(config, limits)
         else:
@@ -70,15 +71,21 @@ def _open_streams() -> None:
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
 
 
-def _warm(config: wire.Config) -> None:
-    if config.warmup:
-        importlib.import_module(config.warmup).warm()
+def _warm(config: wire.Config, limits: Limits) -> None:
+    """Warms up, then answers a rehearsal that nobody hears: what a job touches is then this process's own."""
+    rehearsal = importlib.import_module(config.warmup).warm() if config.warmup else None
+    if rehearsal is not None:
+        for frame in wire.Frames(1 << 30).feed(wire.pack(wire.Job(rehearsal, "run"))):
+            _answer(importlib.import_module(config.target), wire.to_worker(frame), limits, lambda data: None)
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's: gives back the memory that is free now
+    if trim is not None:
+        trim(0)
 
 
 def _serve(config: wire.Config, limits: Limits) -> None:
     job = _receive()
     if job is not None:
-        _answer(importlib.import_module(config.target), job, limits)
+        _answer(importlib.import_module(config.target), job, limits, _write)
 
 
 def _receive() -> wire.Job | None:
@@ -90,9 +97,9 @@ def _receive() -> wire.Job | None:
     return None
 
 
-def _answer(analysis: ModuleType, job: wire.Job, limits: Limits) -> None:
+def _answer(analysis: ModuleType, job: wire.Job, limits: Limits, write: Callable[[bytes], None]) -> None:
     def emit(report: Report) -> None:
-        _send(wire.Progress(report))
+        write(wire.pack(wire.Progress(report)))
 
     try:
         run = analysis.RunLimits(memory_bytes=int(limits.memory_mb * wire.MB * ARRAYS_SHARE))
@@ -100,7 +107,7 @@ def _answer(analysis: ModuleType, job: wire.Job, limits: Limits) -> None:
         packed = wire.pack(wire.Answer(report))
     except BaseException as error:  # SystemExit and KeyboardInterrupt of user code, too, are an answer
         packed = wire.pack(wire.Raised(type(error).__name__, message(error)[:4000]))
-    _write(packed)
+    write(packed)
 
 
 def _send(news: wire.FromWorker) -> None:

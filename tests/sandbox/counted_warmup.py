@@ -1,10 +1,12 @@
-"""A warm-up that counts how often each half of it was done in the process that asks."""
+"""A warm-up that counts how often each part of it was done in the process that asks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-done = {"preload": 0, "ahead": 0, "warm": 0}
+from explainer.spec import Request
+
+done = {"preload": 0, "ahead": 0, "warm": 0, "rehearsed": 0}
 
 
 def preload() -> None:
@@ -19,5 +21,8 @@ def _step() -> None:
     done["ahead"] += 1
 
 
-def warm() -> None:
+def warm() -> Request:
     done["warm"] += 1
+    return Request(
+        "from tests.sandbox import counted_warmup\ncounted_warmup.done['rehearsed'] += 1\nprint(1)\n"
+    )

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from explainer import sandbox
+from explainer.analysis import pipeline, preload
 from explainer.report import Report
 from explainer.sandbox.client import stream_from
 from explainer.sandbox.pool import Pool
@@ -46,6 +47,12 @@ def test_the_pairwise_example_is_explained_to_the_end(pool):
     assert [leaf.shape for leaf in report.outputs] == [(3, 4)]
     assert [stage.status for stage in report.stages] == ["done"] * 8
     assert report.isolation == pool.isolation
+
+
+def test_what_a_worker_rehearses_runs_to_its_end():
+    report = pipeline.explain(preload.REHEARSAL, until="run")
+    assert report.failure is None
+    assert report.printed == "1 [1 2 3] ['a']\n"
 
 
 def test_two_workers_draw_different_numbers_where_nobody_set_a_seed(pool):

@@ -334,7 +334,7 @@ def test_a_worker_is_warmed_up_once(strategy):
         return list(streamed(pool, code))[-1].printed
 
     assert wait_for(lambda: "'ahead': 1" in done())  # a zygote goes on with it when nobody asks
-    assert {done() for _ in range(3)} == {"{'preload': 1, 'ahead': 1, 'warm': 1}"}
+    assert {done() for _ in range(3)} == {"{'preload': 1, 'ahead': 1, 'warm': 1, 'rehearsed': 1}"}
     pool.close()
 
 
