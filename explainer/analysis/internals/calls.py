@@ -21,10 +21,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import jax
-from jax._src import core, traceback_util
+from jax._src import core, source_info_util, traceback_util
 from jax._src import linear_util as lu
 from jax._src.interpreters import batching
-from jax.extend import source_info_util
 
 from explainer.analysis.internals.jaxprs import aval
 

@@ -12,7 +12,7 @@ import enum
 import operator
 from typing import Any
 
-from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
+from jax._src.core import ClosedJaxpr, Jaxpr, JaxprEqn
 
 from explainer.report import Change
 

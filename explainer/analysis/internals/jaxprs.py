@@ -11,9 +11,9 @@ from typing import Any
 import jax
 from jax._src import config, core, source_info_util
 from jax._src.api_util import flatten_axes as _flatten_axes
-from jax.extend.core import ClosedJaxpr as ClosedJaxpr
-from jax.extend.core import Jaxpr, JaxprEqn
-from jax.extend.core import Literal as Literal
+from jax._src.core import ClosedJaxpr as ClosedJaxpr
+from jax._src.core import Jaxpr, JaxprEqn
+from jax._src.core import Literal as Literal
 from jax.interpreters import mlir
 
 _JAXPRS = (Jaxpr, ClosedJaxpr)

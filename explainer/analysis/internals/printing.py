@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jax._src import core
-from jax.extend.core import ClosedJaxpr, Jaxpr, Var
+from jax._src.core import ClosedJaxpr, Jaxpr, Var
 
 from explainer.analysis.internals.jaxprs import sub_jaxprs
 from explainer.analysis.internals.probes import MARK

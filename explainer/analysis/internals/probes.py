@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from jax._src import core, source_info_util
+from jax._src.core import ClosedJaxpr as ClosedJaxpr
+from jax._src.core import Jaxpr, JaxprEqn, Primitive, Var
 from jax._src.interpreters import partial_eval
-from jax.extend.core import ClosedJaxpr as ClosedJaxpr
-from jax.extend.core import Jaxpr, JaxprEqn, Primitive, Var
 from jax.interpreters import ad, batching, mlir
 
 from explainer.analysis.internals.jaxprs import holds_jaxpr, map_jaxprs, sub_jaxprs, transposed

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from jax.extend.core import JaxprEqn
+from jax._src.core import JaxprEqn
 
 from explainer.analysis.internals.jaxprs import Body
 
