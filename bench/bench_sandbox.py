@@ -4,7 +4,7 @@ A worker sees each request for the first time: its backend is up and it has inhe
 had traced, but every small program that JAX compiles on the way is new to it. So "new" is this process
 after `jax.clear_caches()`, for which the request is new as well, and "again" is this process after
 that, which knows all of it. Each way starts after the same pause, as after a reader's: a processor
-that has just been at work answers the shortest of these requests in a third of the time.
+that has just been at work answers the shortest of these requests in half to a fifth of the time.
 
 "first jaxpr" is when the first Report with equations arrives; of stated nests, since a script first runs.
 """

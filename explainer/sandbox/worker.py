@@ -75,8 +75,8 @@ def _warm(config: wire.Config, limits: Limits) -> None:
     """Warms up, then answers a rehearsal that nobody hears: what a job touches is then this process's own."""
     rehearsal = importlib.import_module(config.warmup).warm() if config.warmup else None
     if rehearsal is not None:
-        for frame in wire.Frames(1 << 30).feed(wire.pack(wire.Job(rehearsal, "run"))):
-            _answer(importlib.import_module(config.target), wire.to_worker(frame), limits, lambda data: None)
+        job = wire.to_worker(wire.encode(wire.Job(rehearsal, "run")))
+        _answer(importlib.import_module(config.target), job, limits, lambda data: None)
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's: gives back the memory that is free now
     if trim is not None:
         trim(0)
