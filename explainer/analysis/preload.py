@@ -1,6 +1,7 @@
 """Preload: what a worker does ahead of its request, in three parts around the fork.
 
     zygote: preload(), later ahead() ── fork ──▶ worker: warm() ──▶ request
+    a worker that is a fresh interpreter: preload(), warm(), ahead() while it waits ──▶ request
 
 `preload` imports what every request needs. The steps of `ahead` fill Python's and JAX's caches with what
 many do, and every worker made after them inherits that. Neither may start a JAX backend, because a child of
@@ -55,17 +56,30 @@ LIBRARIES = (
 """What code imports beside JAX, or JAX late: for linear algebra on a CPU the first, to interpret a Pallas
 kernel the last two. None of them starts a thread; each takes up to half a second."""
 
+LATE = tuple(
+    f"explainer.analysis.{name}"
+    for name in (
+        "explaining.failures",
+        "failing.refused",
+        "failing.retelling",
+        "fixing.ending",
+        "wanting.wanted",
+    )
+)
+"""The analysis that few requests need: of those that fail, or say what they want. It takes 50 ms."""
+
 
 def preload() -> None:
-    """Does nothing more: to import this module is to import the analysis."""
+    """Does nothing more: to import this module is to import the analysis, but for what is `LATE`."""
 
 
 def ahead(lasting: bool) -> list[Callable[[], object]]:
     """Lists steps for a process that waits; libraries only if it is `lasting`, for many to inherit."""
     pairwise = partial(pipeline.explain, PAIRWISE, until="batch")
     traces = [partial(_trace, function, example) for function, example in _warm_ups()]
+    late = [partial(importlib.import_module, name) for name in LATE]
     imports = [partial(_import, name) for name in (LIBRARIES if lasting else LIBRARIES[:1])]
-    return [*imports, *traces, internals.read_dialects, pairwise]
+    return [*late, *imports, *traces, internals.read_dialects, pairwise]
 
 
 def _trace(function: Callable[..., object], example: Shaped) -> None:

@@ -22,8 +22,7 @@ import jaxlib.version
 
 from explainer.analysis import batching, printed, running
 from explainer.analysis.capturing import Capture
-from explainer.analysis.explaining import failures
-from explainer.analysis.failing import failed, refused, retelling
+from explainer.analysis.failing import failed
 from explainer.analysis.failing.failed import FailedCall
 from explainer.analysis.parsing import Program
 from explainer.analysis.spans import Sources
@@ -134,6 +133,8 @@ class Run:
         """Explains an error by the user's own vmapped call that it came out of, if it came out of one."""
         stated = () if self.program is None else [level.name for level in self.program.levels]
         try:
+            from explainer.analysis.failing import refused, retelling  # late: for failures only
+
             call = failed.find(error, self.sources, stated)
             if call is None:
                 return refused.failure(error, self.sources, name)
@@ -152,10 +153,12 @@ class Run:
 
     def _otherwise(self, name: Stage, error: BaseException) -> Failure:
         """Explains an error by the nest that the request states."""
-        scene = failures.Scene(
-            self.report.request, self.sources, name, error, self.program, self.nest, self.report
-        )
         try:
+            from explainer.analysis.explaining import failures  # late: for failures only
+
+            scene = failures.Scene(
+                self.report.request, self.sources, name, error, self.program, self.nest, self.report
+            )
             return failures.describe(scene)
         except KeyboardInterrupt:
             raise

@@ -31,7 +31,6 @@ from explainer.analysis import (
 from explainer.analysis.parsing import Program
 from explainer.analysis.reciting import calls, hearing, readings
 from explainer.analysis.run import Plan, Run, needed
-from explainer.analysis.wanting import wanted
 from explainer.errors import LimitError
 from explainer.report import ArgumentReport, Leaf, Timing
 
@@ -251,7 +250,10 @@ def _at_end(run: Run) -> None:
         run.add(arguments=_valued(run))
     fixing.add_to(run)
     findings.add_to(run)
-    wanted.add(run)
+    if run.report.request.wanted.strip():
+        from explainer.analysis.wanting import wanted  # late: few ask for it
+
+        wanted.add(run)
     readings.add(run)
     if run.nest is not None:
         calls.add(run, run.nest.capture)

@@ -13,11 +13,8 @@ from explainer.analysis.run import Run
 from explainer.report import Failure, Fix
 
 
-def add_to(run: Run) -> None:
-    """Looks for fixes of a failed run where the whole explanation is asked for."""
-    failure = run.report.failure
-    if failure is None or failure.limit or run.until != "time" or run.report.fixes:
-        return
+def add_to(run: Run, failure: Failure) -> None:
+    """Puts the fixes of a failed run into its report, or says that none is offered."""
     run.emit(run.report)  # the explanation is there at once, and stays if a trial takes too long
     if run.failed is not None or run.report.request.is_script:
         fixes, tried = scripts.fixes(run, failure)
