@@ -68,7 +68,7 @@ LAYERS = (
     Layer("explainer/sandbox/syscalls.py", (), lazily=("pyseccomp",)),
     # Dask, for workers on other hosts, is optional: without EXPLAINER_CLUSTER nothing loads it.
     Layer("explainer/sandbox/cluster*.py", ("msgspec", "distributed", "explainer.sandbox", *PLAIN)),
-    Layer("explainer/sandbox/*.py", ("msgspec", "psutil", "explainer.sandbox", *PLAIN)),
+    Layer("explainer/sandbox/*.py", ("msgspec", "explainer.sandbox", *PLAIN), lazily=("psutil",)),
     # Starts the app, so it knows Streamlit; nothing of the app knows it.
     Layer("explainer/ops/__main__.py", ("streamlit", "explainer.ops", "explainer.sandbox", *PLAIN)),
     Layer(

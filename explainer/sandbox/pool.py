@@ -22,7 +22,6 @@ import threading
 from dataclasses import dataclass, field
 
 import msgspec
-import psutil
 
 from explainer.report import Isolation
 from explainer.sandbox import canary, launch, levels, wire
@@ -163,6 +162,8 @@ class Pool:
                 workers = [c.pid for c in self._children.values() if c.pid is not None]
                 return (self._process.pid, *workers)
             process = self._process.pid
+        import psutil  # late: who waits for a first answer does not ask this
+
         try:  # what the zygote calls its workers are names inside its namespace
             return (process, *(child.pid for child in psutil.Process(process).children(recursive=True)))
         except psutil.NoSuchProcess:
