@@ -1,4 +1,4 @@
-"""Worker: a process for one request. Confine, shut in, warm up, say ready, answer, end.
+"""Worker: a process for one request. Confine, shut in, warm up, say ready, prepare, answer, end.
 
     pool ── Job ──▶ worker ── analysis ── Progress…, Answer | Raised ──▶ pool
 
@@ -11,9 +11,11 @@ from __future__ import annotations
 import ctypes
 import importlib
 import os
+import select
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 from typing import NoReturn
 
@@ -21,8 +23,10 @@ from explainer.errors import message
 from explainer.report import Report
 from explainer.sandbox import canary, policy, wire
 from explainer.sandbox.settings import Limits
+from explainer.spec import Request
 
 SOCKET = 3
+AT_ONCE_S = 0.01  # from Ready to a request that waits already, with room
 ARRAYS_SHARE = 0.75  # of the memory limit, for the user's arrays; Python, JAX and XLA hold the rest
 
 
@@ -38,10 +42,9 @@ def main(config: wire.Config, limits: Limits, parent: int, bait: canary.Bait | N
         if bait is None:
             if config.strategy == "exec":
                 preload(config)  # else the zygote has
-                for step in ahead(config):
-                    step()
-            _warm(config, limits)
+            rehearsal = importlib.import_module(config.warmup).warm() if config.warmup else None
             _send(wire.Ready(time.monotonic() - began, walls))
+            _prepare(config, limits, rehearsal)
             _serve(config, limits)
         else:
             _send(wire.Tried(canary.try_all(bait), walls, missing))
@@ -71,12 +74,23 @@ def _open_streams() -> None:
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
 
 
-def _warm(config: wire.Config, limits: Limits) -> None:
-    """Warms up, then answers a rehearsal that nobody hears: what a job touches is then this process's own."""
-    rehearsal = importlib.import_module(config.warmup).warm() if config.warmup else None
+def _prepare(config: wire.Config, limits: Limits, rehearsal: Request | None) -> None:
+    """Does what makes the request faster, until it is here: at once, if somebody waited for this worker."""
+    steps = ahead(config) if config.strategy == "exec" else []  # else the zygote does them
     if rehearsal is not None:
-        job = wire.to_worker(wire.encode(wire.Job(rehearsal, "run")))
-        _answer(importlib.import_module(config.target), job, limits, lambda data: None)
+        steps.append(partial(_rehearse, config, limits, rehearsal))
+    patience = AT_ONCE_S
+    for step in steps:
+        if select.select([SOCKET], [], [], patience)[0]:
+            return
+        step()
+        patience = 0.0
+
+
+def _rehearse(config: wire.Config, limits: Limits, rehearsal: Request) -> None:
+    """Answers a request that nobody made or hears: what a job touches is then this process's own."""
+    job = wire.to_worker(wire.encode(wire.Job(rehearsal, "run")))
+    _answer(importlib.import_module(config.target), job, limits, lambda data: None)
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's: gives back the memory that is free now
     if trim is not None:
         trim(0)
