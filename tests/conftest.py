@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import importlib
 import logging
 import os
 import sys
@@ -20,7 +21,25 @@ os.environ.setdefault("JAX_NUM_CPU_DEVICES", "8")
 # XLA compiles thousands of tiny programs here, each run once: plainer machine code takes a third of the time.
 # `XLA_FLAGS= make test` has XLA as it is; so has the app that the browser looks at.
 XLA_AS_GIVEN = os.environ.get("XLA_FLAGS", "")
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
+PLAIN_XLA = (
+    "--xla_backend_optimization_level=0",
+    "--xla_llvm_disable_expensive_passes=true",
+    "--xla_cpu_use_fusion_emitters=false",
+)
+os.environ.setdefault("XLA_FLAGS", " ".join(PLAIN_XLA))
+gc.set_threshold(5000, 20, 40)  # to look for garbage among JAX's caches took a twentieth of the time
+# What the analysis may take to search and to try; a busy machine must not end that early.
+PATIENCE_S = 30.0
+BOUNDS = (
+    ("explainer.analysis.findings", "SECONDS"),
+    ("explainer.analysis.fixing.search", "SECONDS"),
+    ("explainer.analysis.reciting.calls", "SECONDS"),
+    ("explainer.analysis.reciting.calls", "_EACH"),
+    ("explainer.analysis.reciting.readings", "_SECONDS"),
+    ("explainer.analysis.reciting.readings", "SLOW"),
+    ("explainer.analysis.wanting.trying", "_SLOW"),
+    ("explainer.analysis.wanting.wanted", "SECONDS"),
+)
 
 expect.set_options(timeout=15_000)  # ms; two cores run the app, its workers, Chromium and other tests at once
 
@@ -52,6 +71,14 @@ def no_explainer_fails() -> Iterator[None]:
     yield
     logger.removeHandler(kept)
     assert kept.said == []
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets every search of the analysis come to its end; a test may set a bound of its own."""
+    if "explainer.analysis.pipeline" in sys.modules:
+        for module, bound in BOUNDS:
+            monkeypatch.setattr(importlib.import_module(module), bound, PATIENCE_S)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -11,10 +11,7 @@ import jax
 import numpy as np
 import pytest
 
-from explainer.analysis import findings
-from explainer.analysis.fixing import search
 from explainer.analysis.pipeline import explain
-from explainer.analysis.wanting import wanted
 from explainer.report import Finding, Leaf, Report
 from explainer.spec import Request
 from tests.pains import cases, more
@@ -26,7 +23,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 CASES = (*cases.CASES, *more.CASES)
 FIXES_LOOKED_AT = 3
 MOST_FIXES = 5
-PATIENCE = 30.0  # seconds
 
 
 def _having(aspect: Aspect, *fields: str) -> list:
@@ -40,14 +36,6 @@ def _having(aspect: Aspect, *fields: str) -> list:
             marks.append(pytest.mark.xfail(strict=True, reason=why))
         found.append(pytest.param(case, id=case.id, marks=marks))
     return found
-
-
-@pytest.fixture(autouse=True)
-def patience(monkeypatch):
-    """Lets every search come to its end, however busy the machine is."""
-    monkeypatch.setattr(search, "SECONDS", PATIENCE)
-    monkeypatch.setattr(findings, "SECONDS", PATIENCE)
-    monkeypatch.setattr(wanted, "SECONDS", PATIENCE)
 
 
 def test_every_case_has_a_name_of_its_own_and_something_to_show():
