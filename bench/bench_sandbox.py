@@ -61,6 +61,7 @@ assert report.failure is None, report.failure
 print(answered, time.perf_counter() - began, report.isolation.level)
 sandbox.shutdown()
 """
+FLOOR = "import time; began = time.perf_counter(); import jax; print(time.perf_counter() - began)"
 
 
 @dataclass(slots=True)
@@ -189,23 +190,36 @@ def overshoots(pools: dict[str, Pool]) -> Iterator[tuple[object, ...]]:
 
 
 def starts() -> Iterator[tuple[object, ...]]:
-    """Yields how long a fresh process needs to its first outputs, and until all is checked and timed."""
+    """Yields how long a fresh process needs to its first outputs, and until all is checked and timed.
+
+    Beside it, in turn, what one needs to import JAX and nothing else: no start can be shorter.
+    """
     for walls in LEVELS.values():
+        imported: list[float] = []
         answered: list[float] = []
         whole: list[float] = []
         found = ""
         for _ in range(measure.repeats(5)):
-            environment = {**os.environ, "EXPLAINER_WALLS": ",".join(walls) or "none"}
-            run = subprocess.run(
-                [sys.executable, "-c", FRESH], env=environment, capture_output=True, text=True, check=True
-            )
-            first, last, found = run.stdout.split()
+            imported.append(float(*_said(FLOOR, walls)))
+            first, last, found = _said(FRESH, walls)
             answered.append(float(first))
             whole.append(float(last))
+        floor = statistics.median(imported)
         yield (
             found,
+            f"{floor:.2f}",
             *(f"{pick(taken):.2f}" for taken in (answered, whole) for pick in (statistics.median, max)),
+            *(f"{statistics.median(taken) / floor:.1f}" for taken in (answered, whole)),
         )
+
+
+def _said(program: str, walls: tuple[Wall, ...]) -> list[str]:
+    """Returns the words that a program prints in a fresh process."""
+    environment = {**os.environ, "EXPLAINER_WALLS": ",".join(walls) or "none"}
+    run = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    return run.stdout.split()
 
 
 def main() -> None:
@@ -226,7 +240,8 @@ def main() -> None:
         for pool in made.values():
             pool.close()
     measure.table("From a fresh process to its first answer, seconds",
-                  ("level", "outputs", "longest", "checked and timed", "longest"), starts())  # fmt: skip
+                  ("level", "import jax", "outputs", "longest", "checked and timed", "longest",
+                   "outputs / import", "timed / import"), starts())  # fmt: skip
 
 
 if __name__ == "__main__":
