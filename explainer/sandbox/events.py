@@ -9,7 +9,7 @@ An event holds numbers, and names from lists of ours. It quotes nothing that a v
 from __future__ import annotations
 
 import math
-import secrets
+import os
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -79,7 +79,7 @@ def silence(listener: Listener) -> None:
 def watched(reports: Generator[Report], request: Request, visitor: str = "") -> Generator[Report]:
     """Yields the Reports of a request and tells the listeners what becomes of it."""
     asked = Asked(
-        secrets.token_hex(6),
+        os.urandom(6).hex(),
         visitor,
         len(request.code),
         len(request.arguments),

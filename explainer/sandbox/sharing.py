@@ -11,7 +11,6 @@ its worker with it, when the last follower leaves.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import threading
 import time
@@ -207,6 +206,8 @@ class Sharing:
 
 def key_of(packed_job: bytes, limits: Limits) -> bytes:
     """Returns what two same requests, and no others, have in common."""
+    import hashlib  # late: OpenSSL takes a hundredth of a start, and nothing is shared yet
+
     return hashlib.sha256(repr(limits).encode() + b"\0" + packed_job).digest()
 
 
