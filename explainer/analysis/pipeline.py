@@ -11,8 +11,10 @@ and those belong to all threads.
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 
+from explainer.analysis import depth
 from explainer.analysis.failing import failed
 from explainer.analysis.run import Emit, Plan, Run, collector_paused
 from explainer.analysis.run import RunLimits as RunLimits
@@ -31,22 +33,26 @@ def explain(
 ) -> Report:
     """Explains a request up to and including the stage `until`; always returns a Report."""
     plan = SCRIPT if request.is_script else NEST
-    return through(Run(request, plan, emit or (lambda report: None), limits or RunLimits()), until)
+    return through(Run(request, plan, emit, limits), until)
 
 
 def through(run: Run, until: Stage) -> Report:
     """Does the stages of a run up to `until`, as far as they go."""
     with _turn, run.surroundings, failed.keeping(most=8):
         run.until = until
-        with contextlib.ExitStack() as pause:
-            for name in _up_to(run.plan, until):
-                if name in _COLLECTOR_PAUSED:
-                    pause.enter_context(collector_paused())
-                else:
-                    pause.close()
-                if not run.stage(name):
-                    break
-        return run.finished()
+        return depth.with_room(functools.partial(_through, run, until))
+
+
+def _through(run: Run, until: Stage) -> Report:
+    with contextlib.ExitStack() as pause:
+        for name in _up_to(run.plan, until):
+            if name in _COLLECTOR_PAUSED:
+                pause.enter_context(collector_paused())
+            else:
+                pause.close()
+            if not run.stage(name):
+                break
+    return run.finished()
 
 
 def _up_to(plan: Plan, until: Stage) -> list[Stage]:
