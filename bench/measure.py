@@ -8,6 +8,7 @@ machine does then slows both alike. Nothing here judges a time; the reader of th
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import statistics
@@ -28,8 +29,9 @@ def seconds(call: Call) -> float:
 def interleaved(calls: Mapping[str, Call], repeats: int, budget: float = 8.0) -> dict[str, list[float]]:
     """Returns the seconds of each call, measured in turn; one round before is thrown away.
 
-    The order turns around every round, so that none always runs in the wake of the same other. Rounds
-    end early, but not before the third, once `budget` seconds are spent.
+    The order turns around every round, so that none always runs in the wake of the same other, and every
+    round starts at another depth of Python's stack. Rounds end early, but not before the third, once
+    `budget` seconds are spent.
     """
     taken: dict[str, list[float]] = {name: [] for name in calls}
     names = list(calls)
@@ -38,10 +40,20 @@ def interleaved(calls: Mapping[str, Call], repeats: int, budget: float = 8.0) ->
         if round_ > 3 and time.monotonic() > end:
             break
         for name in names if round_ % 2 else reversed(names):
-            spent = seconds(calls[name])
+            spent = _deeper(round_ * 37 % CHUNK, functools.partial(seconds, calls[name]))
             if round_:
                 taken[name].append(spent)
     return taken
+
+
+CHUNK = 150
+"""Frames of `_deeper` in one of the chunks of 16 KiB that CPython keeps frames in: a loop that stands at the
+end of one is slower, so a figure taken at one depth would be luck."""
+
+
+def _deeper(frames: int, call: Callable[[], float]) -> float:
+    """Returns `call()`, made from that many frames further in."""
+    return call() if frames == 0 else _deeper(frames - 1, call)
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
