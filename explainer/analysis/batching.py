@@ -18,12 +18,13 @@ from explainer.analysis.listing import Listing, jaxpr_text
 from explainer.analysis.parsing import Program
 from explainer.analysis.spans import Sources
 from explainer.analysis.tracing import Nest
-from explainer.report import Crossing, Equation, Jaxprs, JaxprText, Level
+from explainer.report import AxesTemplate, Crossing, Equation, Jaxprs, JaxprText, Level
 
 
 def levels(program: Program, nest: Nest) -> tuple[Level, ...]:
     """Describes the levels, inputs and outputs, as far as the trace got."""
     found: dict[int, axes.Outputs] = {}
+    templates: dict[Any, AxesTemplate] = {}  # by tree: mostly one
     for k in range(len(program.levels)):
         if k not in nest.outputs:
             continue
@@ -33,7 +34,9 @@ def levels(program: Program, nest: Nest) -> tuple[Level, ...]:
             axes.mapped_leaf(output_path(path), aval, axis)
             for (path, aval), axis in zip(flat, out_axes, strict=True)
         )
-        found[k] = outputs, axes.out_template(program, tree)
+        if tree not in templates:
+            templates[tree] = axes.out_template(program, tree)
+        found[k] = outputs, templates[tree]
     return axes.levels(program, nest.avals, found)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from explainer.analysis import parsing, pipeline
 from explainer.analysis.failing import naming
-from explainer.analysis.run import Run, RunLimits
+from explainer.analysis.run import Run
 from explainer.analysis.stages import LIVE
 from explainer.report import Report
 from explainer.spec import Argument, Request, Stage
@@ -31,7 +31,7 @@ def explain(
     file = "" if code is None else code.co_filename
     arguments = tuple(Argument(name, naming.text(value), name in kwargs) for name, value in given.items())
     request = Request("".join(linecache.getlines(file)), naming.name(own), arguments)
-    run = Run(request, LIVE, lambda report: None, RunLimits(), main=file)
+    run = Run(request, LIVE, main=file)
     run.program = parsing.program(request, {}, function, dict(given), ())
     run.program = replace(run.program, name=naming.name(own), context=object())  # it may be explained again
     return pipeline.through(run, until)

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from explainer.analysis import values
+from explainer.analysis import internals, values
 from explainer.errors import RequestError
 from explainer.source import ShapeSpec, substitute
 from explainer.spec import Argument, Request, Vmap
@@ -102,8 +102,7 @@ class Operand:
         """The shape and dtype, without making the values of a ShapeSpec."""
         if isinstance(self.value, ShapeSpec):
             return values.spec_aval(self.value)
-        typed = jax.typeof(self.value)
-        return jax.ShapeDtypeStruct(typed.shape, typed.dtype, weak_type=getattr(typed, "weak_type", False))
+        return internals.aval(self.value)
 
     def materialize(self) -> Any:
         """Returns the value, a ShapeSpec filled."""

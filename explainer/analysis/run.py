@@ -62,11 +62,16 @@ class Run:
     """One explanation under way: the Report so far, and what later stages need of earlier ones."""
 
     def __init__(
-        self, request: Request, plan: Plan, emit: Emit, limits: RunLimits, main: str | None = None
+        self,
+        request: Request,
+        plan: Plan,
+        emit: Emit | None = None,
+        limits: RunLimits | None = None,
+        main: str | None = None,
     ) -> None:
         self.plan = plan
-        self.emit = emit
-        self.limits = limits
+        self._emit = emit
+        self.limits = limits or RunLimits()
         self.sources = Sources(request, main)
         self.surroundings = contextlib.ExitStack()  # what is put back when the run is over
         self._fields = {"request": request, **_DEFAULTS, "environment": _environment()}  # in their order
@@ -89,7 +94,7 @@ class Run:
         """Does one stage; returns whether the next may follow."""
         before: tuple[StageReport, ...] = self._fields["stages"]
         self.add(stages=(*before, StageReport(name, "running")))
-        self.emit(self.report)
+        self.emit()
         start = time.perf_counter()
         note, error = self.attempt(name)
         failure = None if error is None else self.failure(name, error)
@@ -182,6 +187,11 @@ class Run:
             self._report = Report(*self._fields.values())
         return self._report
 
+    def emit(self) -> None:
+        """Hands the Report so far to whoever listens."""
+        if self._emit is not None:
+            self._emit(self.report)
+
     def add(self, **fields: Any) -> None:
         """Puts fields into the Report."""
         self._fields |= fields
@@ -197,7 +207,7 @@ class Run:
             left: list[Stage] = [name for name in self.plan.steps if name not in done]
             skipped = (StageReport(name, "skipped", note=note) for name in left)
             self.add(stages=(*self.report.stages, *skipped))
-        self.emit(self.report)
+        self.emit()
         return self.report
 
 

@@ -74,7 +74,8 @@ class Sources:
         texts |= {f"<argument {a.name}>": a.value.strip() for a in request.arguments}
         texts |= {f"<{place}>": text for place, text in _level_texts(request)}
         self._names = {name: name[1:-1] for name in texts}  # file name -> Span.source
-        self._lines: dict[str, list[str]] = {name[1:-1]: lines_of(text) for name, text in texts.items()}
+        self._texts = {name[1:-1]: text for name, text in texts.items()}
+        self._lines: dict[str, list[str]] = {}  # of the texts that a span was sought in
         self._live = main is not None
         if main is not None:
             self._names[main] = "code"
@@ -120,7 +121,7 @@ class Sources:
             code = traceback.tb_frame.f_code
             span = self._span(code, traceback.tb_lasti) if self._has(code.co_filename) else None
             if span is not None:
-                found.append(Place(traceback.tb_frame, span, "\n".join(self._lines[span.source])))
+                found.append(Place(traceback.tb_frame, span, "\n".join(self._lines_of(span.source))))
         return found
 
     def raised(self, error: BaseException) -> bool:
@@ -137,7 +138,7 @@ class Sources:
         """Returns the text a span covers, on one line."""
         if span is None:
             return ""
-        lines = self._lines[span.source][span.line - 1 : span.end_line]
+        lines = self._lines_of(span.source)[span.line - 1 : span.end_line]
         if len(lines) == 1:
             return lines[0][span.column : span.end_column].strip()
         if not lines:
@@ -146,12 +147,17 @@ class Sources:
         lines[0] = lines[0][span.column :]
         return " ".join(part.strip() for part in lines)
 
+    def _lines_of(self, source: str) -> list[str]:
+        if source not in self._lines:
+            self._lines[source] = lines_of(self._texts[source])
+        return self._lines[source]
+
     def _has(self, file: str) -> bool:
         """Tells whether a file is one of the user's texts."""
         if file not in self._names and self._live and of_the_user(file):
             name = os.path.basename(file)
-            self._names[file] = name if name not in self._lines else file
-            self._lines[self._names[file]] = [line.rstrip("\n") for line in linecache.getlines(file)]
+            self._names[file] = name if name not in self._texts else file
+            self._texts[self._names[file]] = "".join(linecache.getlines(file))
         return file in self._names
 
     def _made(self, eqn: Any) -> tuple[Span, ...]:
@@ -194,7 +200,7 @@ class Sources:
         if line is None or end_line is None or column is None or end_column is None:
             return None
         source = self._names[code.co_filename]
-        lines = self._lines[source]
+        lines = self._lines_of(source)
         begins, ends = _characters(lines, line, column), _characters(lines, end_line, end_column)
         return Span(line, begins, end_line, ends, source)
 

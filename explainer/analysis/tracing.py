@@ -64,7 +64,7 @@ def trace(
     capture = Capture(len(program.levels), outer, failing or {}, hears)
     nest = Nest(tuple(position for position in arrays if position not in kept), kept, capture=capture)
     try:
-        nest.jaxpr = _traced(program, nest, 0, _handed(program, nest, arrays, 0))[0]
+        nest.jaxpr = _traced(program, nest, 0, _handed(program, nest, arrays, 0))
     except Exception as error:  # noqa: BLE001  (whatever the user's axes or function raise)
         nest.error = error
     return nest
@@ -151,8 +151,8 @@ def others(program: Program, nest: Nest) -> list[Any]:
     return [None if operand.is_array else operand.value for operand in program.operands]
 
 
-def _traced(program: Program, nest: Nest, k: int, fun: Callable[..., Any]) -> tuple[ClosedJaxpr, Any]:
-    """Traces `fun(*args, **kwargs)` on what level k is handed; returns its jaxpr and result shapes."""
+def _traced(program: Program, nest: Nest, k: int, fun: Callable[..., Any]) -> ClosedJaxpr:
+    """Traces `fun(*args, **kwargs)` on what level k is handed."""
     avals = nest.avals[k] if k else [program.operands[p].aval for p in axes.array_operands(program)]
     by_position = dict(zip(axes.array_operands(program), avals, strict=True))
     rest = others(program, nest)
@@ -161,7 +161,7 @@ def _traced(program: Program, nest: Nest, k: int, fun: Callable[..., Any]) -> tu
         args, kwargs = axes.rebuild(program, nest.traced, leaves, rest)
         return fun(*args, **kwargs)
 
-    return jax.make_jaxpr(run, axis_env=_axis_env(program, nest, k), return_shape=True)(
+    return jax.make_jaxpr(run, axis_env=_axis_env(program, nest, k))(
         *(by_position[position] for position in nest.traced)
     )
 
@@ -173,7 +173,7 @@ def after_inner_levels(program: Program, nest: Nest) -> Iterator[ClosedJaxpr]:
     inner, result = nest.source.closed, nest.outputs[len(program.levels)]
     for k in reversed(range(1, len(program.levels))):
         mapped = program.levels[k].vmap(_replayed(nest, inner, result), level_key(program, k))
-        inner, result = _traced(program, nest, k, mapped)
+        inner, result = _traced(program, nest, k, mapped), nest.outputs[k]
         yield inner
 
 
@@ -189,7 +189,7 @@ def whatever_out_axes(program: Program, nest: Nest) -> ClosedJaxpr | None:
     for k in reversed(range(len(program.levels))):
         fun = replace(program.levels[k], out_axes=0).vmap(fun, level_key(program, k))
     try:
-        return _traced(program, nest, 0, fun)[0]
+        return _traced(program, nest, 0, fun)
     except Exception:  # noqa: BLE001  (whatever JAX's rules raise; the nest's own error is told)
         return None
 

@@ -11,7 +11,7 @@ import explainer
 from explainer import lessons
 from explainer.analysis import batching
 from explainer.analysis import lens as looking
-from explainer.analysis.run import Run, RunLimits
+from explainer.analysis.run import Run
 from explainer.analysis.scripts import SCRIPT
 from explainer.report import Report
 from explainer.spec import Argument, Request, Vmap
@@ -260,7 +260,7 @@ def test_every_call_of_a_script_is_looked_at():
     code = "Y = jax.vmap(lambda x: jnp.log(x).sum())(jnp.array([[1., 2.], [3., -1.]]))\n"
     code += "Z = jax.vmap(jnp.sin)(Y)\n"
     request = Request(code)
-    run = Run(request, SCRIPT, lambda report: None, RunLimits())
+    run = Run(request, SCRIPT)
     for name in ("parse", "run", "trace", "batch"):
         assert run.stage(name)
     assert run.capture is not None

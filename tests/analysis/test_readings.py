@@ -11,7 +11,7 @@ import pytest
 
 from explainer import Argument, Request, Vmap, explain
 from explainer.analysis import pipeline
-from explainer.analysis.run import Run, RunLimits
+from explainer.analysis.run import Run
 from explainer.analysis.stages import NEST
 from explainer.report import Reading, Report
 
@@ -34,7 +34,7 @@ def report_of(code: str, function: str, arguments: dict[str, str], levels: list[
     steps = {
         name: step for name, step in NEST.steps.items() if name != "time"
     }  # nothing here needs measuring
-    run = Run(request, replace(NEST, steps=steps), lambda report: None, RunLimits())
+    run = Run(request, replace(NEST, steps=steps))
     report = pipeline.through(run, "time")
     assert report.failure is None
     return report

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from explainer.analysis import fixing, printed
 from explainer.analysis.failing import failed
-from explainer.analysis.run import Run, RunLimits
+from explainer.analysis.run import Run
 from explainer.analysis.spans import of_the_user
 from explainer.analysis.stages import LIVE
 from explainer.errors import message
@@ -65,7 +65,7 @@ def _noted(error: BaseException) -> bool:
 def _note(error: BaseException) -> str:
     """Explains an error as `explain` would; "" for one that the user's own code raised on purpose."""
     file = _file(error)
-    run = Run(Request("".join(linecache.getlines(file))), LIVE, lambda report: None, RunLimits(), main=file)
+    run = Run(Request("".join(linecache.getlines(file))), LIVE, main=file)
     failure = run.failure("run", error)
     if failure.kind in ("", "raised") and run.sources.raised(error):
         return ""

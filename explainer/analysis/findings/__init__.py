@@ -29,7 +29,7 @@ from explainer.analysis.findings import (
     wholes,
 )
 from explainer.analysis.findings.scope import Scope, scope
-from explainer.analysis.run import Run, RunLimits
+from explainer.analysis.run import Run
 from explainer.errors import message
 from explainer.report import Finding, Report
 from explainer.spec import Request, Stage
@@ -132,7 +132,7 @@ def explained(request: Request, end: float, until: Stage = "batch") -> Report | 
     if time.perf_counter() > end:
         return None
     plan = scripts.SCRIPT if request.is_script else stages.NEST
-    run = Run(request, plan, lambda report: None, RunLimits())
+    run = Run(request, plan)
     report = pipeline.through(run, until)
     looked = scope(run, NO_TIME) if report.failure is None else None
     if looked is not None:

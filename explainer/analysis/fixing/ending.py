@@ -15,7 +15,7 @@ from explainer.report import Failure, Fix
 
 def add_to(run: Run, failure: Failure) -> None:
     """Puts the fixes of a failed run into its report, or says that none is offered."""
-    run.emit(run.report)  # the explanation is there at once, and stays if a trial takes too long
+    run.emit()  # the explanation is there at once, and stays if a trial takes too long
     if run.failed is not None or run.report.request.is_script:
         fixes, tried = scripts.fixes(run, failure)
     else:

@@ -24,6 +24,7 @@ from jax._src.interpreters import ad, partial_eval
 from jax._src.lax.control_flow import conditionals, loops
 
 from explainer.analysis.internals import flows, stack
+from explainer.analysis.internals.jaxprs import plain
 from explainer.analysis.internals.stack import Entered, Stack
 
 _local = threading.local()
@@ -111,9 +112,7 @@ def _jit(notes: Stack, frame: Any, original: Any, args: Any, kwargs: Any) -> Any
         if call is not None:
             params = found[0]
             entered, jaxpr = call.entered, params.params["jaxpr"]
-            entered.handed = tuple(
-                zip(params.arg_names or (), map(stack.plain, params.in_avals), strict=False)
-            )
+            entered.handed = tuple(zip(params.arg_names or (), map(plain, params.in_avals), strict=False))
             entered.returned = stack.pieces("out", jax.tree.unflatten(params.out_tree, jaxpr.out_avals))
             entered.arrived, entered.left = entered.handed, entered.returned
             notes.remember(jaxpr, call)
@@ -258,7 +257,7 @@ def _checkpoint(notes: Stack, frame: Any, original: Any, args: Any, kwargs: Any)
     fun, tree, avals = args[:3]
     if not stack.shown(fun, frame):
         return original(*args, **kwargs)
-    given, named = jax.tree.unflatten(tree, list(map(stack.plain, avals)))
+    given, named = jax.tree.unflatten(tree, list(map(plain, avals)))
     with notes.entering(
         "checkpoint", stack.source(fun)[0], str(args[3]), frame, arrived=stack.arguments(fun, given, named)
     ) as call:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from explainer.analysis.internals import stack
+from explainer.analysis.internals.jaxprs import plain
 from explainer.analysis.internals.stack import Call, Stack
 
 FLOW = {
@@ -98,7 +99,7 @@ def body(notes: Stack, frame: Any, original: Any, args: Any, kwargs: Any) -> Any
     if call is None or not _handed_on(notes) or frame.f_code.co_qualname not in _TRACERS:
         return original(*args, **kwargs)
     fun, avals = args[:2]
-    (given, named), kind = avals.map(stack.plain).unflatten(), call.entered.kind
+    (given, named), kind = avals.map(plain).unflatten(), call.entered.kind
     part = _part(call, args[2].traced_for)
     call.bodies += 1
     handed = _by_name(stack.arguments(fun, given, named), args[2].arg_names)
@@ -152,7 +153,7 @@ def _traced(
         call.inside, call.again = before
     if call.entered.kind != "part" or call.new or again:
         call.entered.handed = handed
-        call.entered.returned = stack.pieces("out", found[1].map(stack.plain).unflatten())
+        call.entered.returned = stack.pieces("out", found[1].map(plain).unflatten())
     if call.entered.kind == "part":
         call.entered.arrived, call.entered.left = call.entered.handed, call.entered.returned
     notes.remember(found[0], call)

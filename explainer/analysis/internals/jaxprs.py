@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -151,12 +152,19 @@ def is_plain(value: Any) -> bool:
 
 def aval(value: Any) -> jax.ShapeDtypeStruct:
     """Returns the shape, dtype and weak type of an array or tracer."""
-    typed = jax.typeof(value)
-    return jax.ShapeDtypeStruct(typed.shape, typed.dtype, weak_type=getattr(typed, "weak_type", False))
+    return plain(jax.typeof(value))
 
 
 def aval_of(var: Any) -> jax.ShapeDtypeStruct:
     """Returns the shape, dtype and weak type of a jaxpr's variable."""
-    return jax.ShapeDtypeStruct(
-        var.aval.shape, var.aval.dtype, weak_type=getattr(var.aval, "weak_type", False)
-    )
+    return plain(var.aval)
+
+
+def plain(aval: Any) -> jax.ShapeDtypeStruct:
+    """Returns the shape, dtype and weak type of one of JAX's abstract values."""
+    return _struct(aval.shape, aval.dtype, getattr(aval, "weak_type", False))
+
+
+@functools.lru_cache(1024)
+def _struct(shape: tuple[int, ...], dtype: Any, weak_type: bool) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(shape, dtype, weak_type=weak_type)

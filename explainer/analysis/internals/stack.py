@@ -22,6 +22,7 @@ from typing import Any
 
 import jax
 
+from explainer.analysis.internals.jaxprs import plain
 from explainer.layers import MOST
 
 Piece = tuple[str, jax.ShapeDtypeStruct]
@@ -168,11 +169,6 @@ def pieces(name: str, tree: Any) -> tuple[Piece, ...]:
         if aval is not None:
             found.append((name + jax.tree_util.keystr(path), aval))
     return tuple(found)
-
-
-def plain(aval: Any) -> jax.ShapeDtypeStruct:
-    """Returns the shape, dtype and weak type of one of JAX's abstract values."""
-    return jax.ShapeDtypeStruct(aval.shape, aval.dtype, weak_type=getattr(aval, "weak_type", False))
 
 
 def _aval(leaf: Any) -> jax.ShapeDtypeStruct | None:

@@ -10,7 +10,7 @@ import pytest
 
 from explainer import explain, lessons
 from explainer.analysis import findings, pipeline, stages
-from explainer.analysis.run import Run, RunLimits
+from explainer.analysis.run import Run
 from explainer.analysis.scripts import SCRIPT
 from explainer.report import Finding, Report, Span
 from explainer.spec import Request, Stage
@@ -22,7 +22,7 @@ FAR = 60.0  # seconds: on a busy machine a search may take long, its outcome is 
 
 
 def found(request: Request, until: Stage = "check") -> tuple[tuple[Finding, ...], Report]:
-    run = Run(request, SCRIPT if request.is_script else stages.NEST, lambda report: None, RunLimits())
+    run = Run(request, SCRIPT if request.is_script else stages.NEST)
     report = pipeline.through(run, until)
     assert report.failure is None, report.failure.message
     return findings.of(run, FAR), report
@@ -147,7 +147,7 @@ def test_the_gravest_finding_comes_first():
 
 def test_a_search_without_time_finds_nothing():
     request = stated(DROPOUT, {"key": "key[]", "x": "ones(f32[4,5])"}, "(None, 0)")
-    run = Run(request, stages.NEST, lambda report: None, RunLimits())
+    run = Run(request, stages.NEST)
     pipeline.through(run, "batch")
     assert findings.of(run, -1.0) == ()
 
