@@ -6,7 +6,7 @@
 `preload` imports what every request needs. The steps of `ahead` fill Python's and JAX's caches with what
 many do, and every worker made after them inherits that. Neither may start a JAX backend, because a child of
 a process whose backend runs hangs: so shapes only, no arrays, no keys (the zygote refuses to work if threads
-were started). `warm` starts the backend and compiles once.
+were started). `warm` starts the backend.
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ class Count:
 
 add = functools.partial(lambda x, y: x + y, np.arange(3))
 print(f'{Count(1).n} {add(1)}', [key for key in {'a': 1}])
+jax.jit(lambda x: jnp.sin(x) @ x)(np.ones((2, 3, 3), np.float32))
 """)
-"""A script with what scripts are made of, but for JAX."""
+"""A script with what scripts are made of, and a first program for XLA."""
 
 LIBRARIES = (
     "scipy.linalg",
@@ -97,16 +98,14 @@ def _import(name: str) -> None:
 
 
 def warm() -> Request:
-    """Starts the backend and takes one small function through trace, lower, compile and run.
+    """Starts the backend; returns a request for the worker to rehearse with while nobody asks.
 
-    Returns a request for the worker to rehearse with, to touch what every request touches.
+    It touches what every request touches, XLA's compiler included.
 
     NumPy's global generator, which a fork copies, is seeded anew: else every worker would draw the same.
     """
     np.random.seed()
-    x = np.ones((2, 3, 3), np.float32)
-    mapped = jax.jit(jax.vmap(lambda x: jnp.sin(x) @ x))
-    np.asarray(mapped.trace(x).lower().compile()(x))
+    jax.devices()
     return REHEARSAL
 
 
