@@ -174,7 +174,7 @@ def test_the_unit_shuts_the_app_in_and_leaves_the_walls_of_its_workers_standing(
         assert needed in service
     for harmful in (
         *("RestrictNamespaces", "PrivateUsers", "ProtectKernelTunables", "ProtectKernelLogs", "ProtectProc"),
-        *("ProcSubset", "MemoryDenyWriteExecute", "SystemCallFilter"),
+        *("ProcSubset", "MemoryDenyWriteExecute", "SystemCallFilter", "ProtectHostname"),
     ):
         assert harmful not in service
     assert service["User"] == "explainer"
