@@ -8,6 +8,7 @@ choosing an axis writes the text anew. Text no report understood leaves the cont
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
@@ -26,6 +27,7 @@ _FAULT = markup.tag("small", "see the error", "pg-bad")
 _BY_NAME = {"in": "What is passed by name is always mapped over axis 0.", "out": ""}
 _MOST_AXES = 12  # axes a control offers
 _NAMES_AND_SIZES = ("axis_name", "axis_size", "spmd_axis_name")
+_UNDER_WAY_S = 1.0  # that a control's new value may need to the browser: on the way back comes the old one
 
 
 def levels(blamed: Collection[int]) -> None:
@@ -198,6 +200,9 @@ def _control(uid: int, side: str, number: int, leaf: MappedLeaf, known: Known, u
         str(choice) for choice in axes.choices(min(len(leaf.shape), _MOST_AXES), axis, shared=side == "in")
     ]
     key = f"axis:{side}:{uid}:{number}"
+    before = st.session_state.get(key, str(axis))
+    if before != str(axis):
+        session.current().replaced[key] = before, time.monotonic()
     st.session_state[key] = str(axis)
     path = leaf.path if len(leaf.path) <= 24 else f"…{leaf.path[-23:]}"
     help_text = (
@@ -216,10 +221,16 @@ def _control(uid: int, side: str, number: int, leaf: MappedLeaf, known: Known, u
 
 
 def _choose(uid: int, side: str, number: int) -> None:
-    """Writes the text of a spec anew after one control has changed."""
-    state = session.current()
-    known = state.known[uid, side]
-    chosen = st.session_state[f"axis:{side}:{uid}:{number}"]
+    """Writes the text of a spec anew after one control has changed.
+
+    Not where the browser has only not heard yet that the text is another one: whatever it sends then, of
+    another field, has the control's old value in it.
+    """
+    state, key = session.current(), f"axis:{side}:{uid}:{number}"
+    known, chosen = state.known[uid, side], st.session_state[key]
+    old, since = state.replaced.get(key, ("", 0.0))
+    if chosen == old and time.monotonic() < since + _UNDER_WAY_S:
+        return
     picked = list(known.axes)
     picked[number] = None if chosen == "None" else int(chosen)
     if side == "in":

@@ -134,6 +134,18 @@ def test_typed_axes_move_the_controls(page):
     assert axis(page, "in:3:1").value == "-1"
 
 
+def test_a_control_that_the_browser_has_not_heard_of_yet_does_not_undo_typed_axes(page, monkeypatch):
+    write(page, "in-text:3", "(None, 1)")
+    axis(page, "in:3:1").set_value("0")  # as any field's message says it that was sent before the answer came
+    run(page)
+    assert axes(page) == ["(0, None)", "(None, 1)"]
+    assert axis(page, "in:3:1").value == "1"
+    monkeypatch.setattr("explainer.ui.levels._UNDER_WAY_S", 0.0)
+    axis(page, "in:3:1").set_value("0")  # by hand
+    run(page)
+    assert axes(page) == ["(0, None)", "(None, 0)"]
+
+
 def test_out_axes_are_chosen_like_in_axes(page, fake):
     axis(page, "out:2:0").set_value("1")
     run(page)
