@@ -4,8 +4,8 @@
 
 CPython keeps the frames of running functions in chunks of 16 KiB. A call at the end of a chunk gets a
 new one from the system and gives it back on return, and so does each round of a loop that stands there.
-A trace of nested jax.vmap is a hundred frames deep: where its hot loops fall is luck, and took up to a
-fifth of its time (`bench/bench_analysis.py`).
+A trace of two nested levels is eighty frames deep: where its hot loops fall is luck, and took up to a
+fifth of its time (`bench/README.md`).
 """
 
 from __future__ import annotations

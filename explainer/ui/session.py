@@ -64,9 +64,7 @@ class Session:
     kept: str = ""  # under what name the browser keeps a draft too long for the address
     awaited: str = ""  # a number of our own while the browser is asked for that draft
     known: dict[tuple[int, str], Known] = field(default_factory=dict)  # by level uid and "in" or "out"
-    replaced: dict[str, tuple[str, float]] = field(
-        default_factory=dict
-    )  # by control: the value before, since when
+    replaced: dict[str, tuple[str, float]] = field(default_factory=dict)  # by control: old value, since when
     reports: dict[Request, Explanation] = field(default_factory=dict)
     good: Explanation | None = None
     latest: Explanation | None = None  # on screen now

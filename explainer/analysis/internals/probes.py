@@ -218,8 +218,6 @@ def is_foreign(eqn: JaxprEqn) -> bool:
     """
     if eqn.primitive is probe_p:
         return True
-    if not eqn.source_info.name_stack.stack:
-        return False
     marks = [part.name for part in eqn.source_info.name_stack.stack if part.name.startswith(MARK)]
     return bool(marks) and _transposes(eqn) <= int(marks[-1].split(".")[2])
 
