@@ -68,7 +68,8 @@ class Editor {
     this.pointed = null; // the link under it
     this.held = null; // the link at the caret
     this.spots = []; // places of the page that stand for parts of the text: {selector, ranges}
-    this.outside = null; // id of the equation, or selector of the spot, pointed at outside
+    this.target = document.activeElement; // the place of the page last focused or pointed at: the page can be there before its editors
+    this.outside = null; // id of the equation, or selector of the spot, it stands for
     this.root = document.createElement('div');
     this.root.className = `vx-editor ${data.single_line ? 'vx-line' : 'vx-block'}`;
     this.root.dataset.editor = data.name;
@@ -96,7 +97,7 @@ class Editor {
     // Before blur and click: what is typed must be under way when a click elsewhere reruns the page.
     this.pointer = (event) => { if (!this.root.contains(event.target)) this.flush(); };
     document.addEventListener('pointerdown', this.pointer, true);
-    this.over = (event) => this.pointOutside(event.target);
+    this.over = ({ target }) => { this.target = target; this.pointOutside(target); };
     document.addEventListener('pointerover', this.over, { passive: true });
     document.addEventListener('focusin', this.over);
     // What was typed while the connection was down went nowhere: Streamlit sends no state a second time.
@@ -226,6 +227,7 @@ class Editor {
     this.view.contentDOM.setAttribute('aria-invalid', String(errors.length > 0));
     this.root.toggleAttribute('data-invalid', errors.length > 0);
     this.problems.textContent = problems.map((mark) => `Line ${mark.line}: ${mark.message}`).join('\n');
+    if (this.target?.isConnected) this.pointOutside(this.target); // it may have been pointed at before this was known
   }
 
   // Takes the links of new data; what is pointed at stays pointed at while they are the same.

@@ -250,6 +250,18 @@ def test_pointing_at_an_equation_marks_its_expression_and_the_call_that_led_ther
 
 
 @pytest.mark.browser
+def test_what_was_pointed_at_before_its_links_came_is_marked_when_they_come(url, open_page):
+    page = _open(url, open_page)
+    page.locator("[data-editor=code] .cm-content").click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type("1")  # the links are of another text now
+    page.locator(".pg-e0").hover()
+    expect(page.locator(".vx-from-outside")).to_have_count(0)
+    page.keyboard.press("Backspace")
+    expect(page.locator(".vx-from-outside")).to_have_text("x - y")
+
+
+@pytest.mark.browser
 def test_nothing_is_linked_to_text_that_has_changed_until_it_is_back(url, open_page):
     page = _open(url, open_page)
     page.locator("[data-editor=code] .cm-content").click()
