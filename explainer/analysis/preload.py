@@ -46,6 +46,7 @@ jax.jit(lambda x: jnp.sin(x) @ x)(np.ones((2, 3, 3), np.float32))
 
 LIBRARIES = (
     "scipy.linalg",
+    "jax.scipy.linalg",
     "scipy.optimize",
     "scipy.integrate",
     "scipy.interpolate",
@@ -53,9 +54,15 @@ LIBRARIES = (
     "scipy.stats",
     "jax.experimental.pallas.tpu",
     "jax.experimental.pallas.mosaic_gpu",
+    "jax.experimental.checkify",
+    "jax.experimental.ode",
+    "jax.experimental.sparse",
+    "einops",
+    "equinox",
+    "flax.nnx",
 )
 """What code imports beside JAX, or JAX late: for linear algebra on a CPU the first, to interpret a Pallas
-kernel the last two. None of them starts a thread; each takes up to half a second."""
+kernel the two that name it. None of them starts a thread; each takes up to half a second."""
 
 LATE = tuple(
     f"explainer.analysis.{name}"

@@ -76,7 +76,7 @@ def _detail(pool: Pool, deadline: float) -> str:
 
 def _ask(pool: Pool, child: Child, deadline: float) -> str:
     talk = job.Talk(child, wire.Frames(child.limits.answer_mb * wire.MB))
-    for news in job.converse(pool, talk, REQUEST, "run"):
+    for news in job.converse(pool, talk, wire.packed(REQUEST, "run")[1]):
         if isinstance(news, Ending):
             return _word(news)
         if time.monotonic() > deadline:

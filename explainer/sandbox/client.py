@@ -107,15 +107,14 @@ def stream_from(
     fresh: bool = False,
 ) -> Generator[Report]:
     """Does what `stream` does, with a given pool."""
-    request = wire.clean_request(request)
+    request, packed = wire.packed(request, until)
     partial = Report(request=request, isolation=pool.isolation)
-    packed = wire.pack(wire.Job(request, until))
     if len(packed) > limits.source_kb * 1024:
         yield verdict.final(partial, Ending("source_size", detail=f"{len(packed):,} bytes"), limits)
         return
     visitor = visitor or Visitor()
     key = sharing.key_of(packed, limits) if visitor.name else None
-    ask = Ask(pool, partial, until, limits, visitor, key)
+    ask = Ask(pool, partial, until, packed, limits, visitor, key)
     last = None if fresh else pool.sharing.known(key)
     while last is None:
         last = yield from _turn(ask)

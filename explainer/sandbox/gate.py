@@ -159,8 +159,9 @@ class Gate:
     def wait(self, ticket: Ticket, timeout: float) -> bool:
         """Waits for a ticket's turn; returns whether it has come."""
         with self._alone():
-            self._drop_silent(ticket)
-            self._fill()
+            if ticket.state == "waiting":
+                self._drop_silent(ticket)
+                self._fill()
         with self.lock:
             ticket.moved.wait_for(lambda: ticket.state != "waiting", timeout)
             ticket.heard = time.monotonic()
@@ -266,11 +267,11 @@ class Gate:
         return any(self._presses(getattr(ticket, by), by) for by in self._lately)
 
     def _presses(self, name: str, by: str) -> bool:
-        present = Counter(getattr(each, by) for each in list(self._tickets))
-        turns = sum(name in served for served in list(self._served))
-        if len(present) < 2 and not self._lately[by].others(name):
+        present = [getattr(each, by) for each in list(self._tickets)]
+        if present.count(name) == len(present) and not self._lately[by].others(name):
             return False
-        return present[name] > 1 or turns >= MOST_TURNS
+        turns = sum(name in served for served in list(self._served))
+        return present.count(name) > 1 or turns >= MOST_TURNS
 
     def _rests(self, ticket: Ticket) -> bool:
         """Tells whether a ticket that presses follows one which was given up just now."""
@@ -286,6 +287,8 @@ class Gate:
         for ticket in sorted(self._waiting(), key=_place):
             if ticket.who not in working:
                 first.setdefault(ticket.who, ticket)
+        if len(first) < 2:
+            return list(first.values())
         turns = Counter(address for _, address in list(self._served))
         often = {address for address, count in turns.items() if count * 2 >= TURNS}
         return sorted(first.values(), key=lambda ticket: (ticket.address in often, ticket.place))

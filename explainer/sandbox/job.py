@@ -8,6 +8,7 @@ Deadline, output cap and answer cap are kept here; memory by the zygote.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import selectors
 import signal
@@ -19,7 +20,6 @@ from explainer.report import Report
 from explainer.sandbox import wire
 from explainer.sandbox.pool import Child, Pool
 from explainer.sandbox.verdict import Ending
-from explainer.spec import Request, Stage
 
 BEAT_S = 0.08  # a heartbeat at least every 0.1 s
 START_S = 60.0  # a worker that is not warm by then never will be
@@ -47,9 +47,12 @@ class Talk:
         return bytes(self.printed).decode("utf-8", "replace")
 
 
-def converse(pool: Pool, talk: Talk, request: Request, until: Stage) -> Iterator[Report | Ending | None]:
-    """Yields partial Reports, None at each beat without news, and one Ending, last."""
-    for message in _hear(talk, START_S):
+def converse(pool: Pool, talk: Talk, request: bytes) -> Iterator[Report | Ending | None]:
+    """Yields partial Reports, None at each beat without news, and one Ending, last.
+
+    `request` is the frame of a wire.Job.
+    """
+    for message in itertools.chain(_read_messages(talk), _hear(talk, START_S)):  # a spare has said it
         if isinstance(message, Ending):
             yield _never_ready(message, talk)
             return
@@ -60,7 +63,7 @@ def converse(pool: Pool, talk: Talk, request: Request, until: Stage) -> Iterator
             break
         yield None
     talk.printed.clear()  # of the warm-up, not of the user
-    _send(talk.child, wire.pack(wire.Job(request, until)))
+    _send(talk.child, request)
     pool.start(talk.child)
     begun = False
     for message in _hear(talk, talk.child.limits.deadline_s):

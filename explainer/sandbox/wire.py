@@ -16,7 +16,6 @@ import select
 import socket
 import struct
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -287,13 +286,13 @@ def hung_up(connection: socket.socket) -> bool:
     return bool(poll.poll(0))
 
 
-def clean_request(request: Request) -> Request:
-    """Returns the request with every string fit for UTF-8."""
+def packed(request: Request, until: Stage) -> tuple[Request, bytes]:
+    """Returns a request with every string fit for UTF-8, and the frame of its Job."""
     try:
-        msgspec.msgpack.encode(request)
+        payload = msgspec.msgpack.encode(Job(request, until))
     except UnicodeEncodeError:
-        return msgspec.convert(clean(msgspec.to_builtins(request)), Request)
-    return replace(request)
+        return packed(msgspec.convert(clean(msgspec.to_builtins(request)), Request), until)
+    return request, HEADER.pack(len(payload)) + payload
 
 
 def _require_few_values(payload: bytes) -> None:

@@ -33,6 +33,7 @@ class Ask:
     pool: Crew
     partial: Report  # with nothing but the request
     until: Stage
+    packed: bytes  # both, as a worker gets them
     limits: Limits
     visitor: Visitor
     key: bytes | None
@@ -78,12 +79,13 @@ def _attempt(pool: Pool, ask: Ask, ticket: Ticket, spare: bool) -> Generator[Rep
             behind = ticket.behind
             child = pool.take(ask.limits, job.BEAT_S, spare, behind)
             partial = replace(partial, isolation=pool.isolation)  # known once there is a worker
-            yield heartbeat.starting(partial, began, "starting a worker")
+            if child is None:
+                yield heartbeat.starting(partial, began, "starting a worker")
         ticket.on_loss = functools.partial(pool.stop, child)
         ticket.on_behind = functools.partial(pool.stand_back, child)
         if ticket.behind and not behind:  # since then
             pool.stand_back(child)
-        return (yield from _follow(pool, child, partial, ask.until))
+        return (yield from _follow(pool, child, partial, ask.packed))
     except Unavailable as error:
         return partial, Ending("unavailable", detail=str(error)), ""
     finally:
@@ -91,11 +93,11 @@ def _attempt(pool: Pool, ask: Ask, ticket: Ticket, spare: bool) -> Generator[Rep
             pool.release(child)
 
 
-def _follow(pool: Pool, child: Child, partial: Report, until: Stage) -> Generator[Report, None, Outcome]:
+def _follow(pool: Pool, child: Child, partial: Report, packed: bytes) -> Generator[Report, None, Outcome]:
     talk = job.Talk(child, wire.Frames(child.limits.answer_mb * wire.MB))
     began = time.monotonic()
     ending = Ending("bad_answer", detail="no answer")
-    for news in job.converse(pool, talk, partial.request, until):
+    for news in job.converse(pool, talk, packed):
         if isinstance(news, Ending):
             ending = news
             break

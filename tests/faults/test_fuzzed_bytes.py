@@ -132,7 +132,7 @@ def test_any_request_survives_the_fields_of_the_page_and_a_link(request):
     fields = draft.from_request(request)
     assert draft.renewed(draft.add_level(draft.add_argument(fields))).request().code == request.code
     assert fields.request() == request
-    cleaned = wire.clean_request(request)
+    cleaned, _ = wire.packed(request, "run")
     try:
         word = links.encode(cleaned)
     except links.LinkError as error:

@@ -151,8 +151,9 @@ def test_lone_surrogates_are_replaced_everywhere_and_nothing_else_changes():
 
 
 def test_a_request_is_cleaned_of_lone_surrogates():
-    cleaned = wire.clean_request(Request("é\ud800", arguments=(Argument("\ud800", "1"),)))
+    cleaned, frame = wire.packed(Request("é\ud800", arguments=(Argument("\ud800", "1"),)), "run")
     assert cleaned == Request("é?", arguments=(Argument("?", "1"),))
+    assert frame == wire.pack(wire.Job(cleaned, "run"))
 
 
 def test_no_more_stages_are_taken_than_there_are():
