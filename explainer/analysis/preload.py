@@ -61,8 +61,8 @@ LIBRARIES = (
     "equinox",
     "flax.nnx",
 )
-"""What code imports beside JAX, or JAX late: for linear algebra on a CPU the first, to interpret a Pallas
-kernel the two that name it. None of them starts a thread; each takes up to half a second."""
+"""What code imports beside JAX, where it is installed, or JAX late: for linear algebra on a CPU the first, to
+interpret a Pallas kernel the two that name it. None starts a thread; each takes up to half a second."""
 
 LATE = tuple(
     f"explainer.analysis.{name}"
