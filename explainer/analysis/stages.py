@@ -27,6 +27,7 @@ from explainer.analysis import (
     surroundings,
     tracing,
     values,
+    wanting,
 )
 from explainer.analysis.parsing import Program
 from explainer.analysis.reciting import calls, hearing, readings
@@ -250,10 +251,7 @@ def _at_end(run: Run) -> None:
         run.add(arguments=_valued(run))
     fixing.add_to(run)
     findings.add_to(run)
-    if run.report.request.wanted.strip():
-        from explainer.analysis.wanting import wanted  # late: few ask for it
-
-        wanted.add(run)
+    wanting.add_to(run)
     readings.add(run)
     if run.nest is not None:
         calls.add(run, run.nest.capture)
