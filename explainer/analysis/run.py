@@ -207,7 +207,6 @@ class Run:
             left: list[Stage] = [name for name in self.plan.steps if name not in done]
             skipped = (StageReport(name, "skipped", note=note) for name in left)
             self.add(stages=(*self.report.stages, *skipped))
-        self.emit()
         return self.report
 
 
