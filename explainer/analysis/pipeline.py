@@ -3,8 +3,8 @@
     a function and its nest:  parse ─▶ trace ─▶ batch ─▶ lower ─▶ compile ─▶ run ─▶ check ─▶ time
     a script:                 parse ─▶ run ─▶ trace ─▶ batch ─▶ check
 
-Each stage adds to the Report and hands it to `emit`, so a reader sees the axes while XLA still
-compiles. One explanation runs at a time in a process: its stdout and stderr are recorded meanwhile,
+Each stage adds to the Report, which `emit` gets as the next one begins, so a reader sees the axes while
+XLA still compiles; the whole Report is returned. One explanation runs at a time in a process: its stdout and stderr are recorded meanwhile,
 and those belong to all threads.
 """
 
