@@ -4,8 +4,8 @@
     a script:                 parse ─▶ run ─▶ trace ─▶ batch ─▶ check
 
 Each stage adds to the Report, which `emit` gets as the next one begins, so a reader sees the axes while
-XLA still compiles; the whole Report is returned. One explanation runs at a time in a process: its stdout and stderr are recorded meanwhile,
-and those belong to all threads.
+XLA still compiles; the whole Report is returned. One explanation runs at a time in a process: its
+stdout and stderr are recorded meanwhile, and those belong to all threads.
 """
 
 from __future__ import annotations
