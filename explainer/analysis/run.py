@@ -39,9 +39,14 @@ Step = Callable[["Run"], "str | None"]
 
 @dataclass(frozen=True, slots=True)
 class RunLimits:
-    """What one run may take. `memory_bytes` bounds arguments, outputs and temporaries together."""
+    """What one run may take, and leave.
+
+    `memory_bytes` bounds arguments, outputs and temporaries together. After a `final` one its process
+    explains nothing more, so what user code has changed for it need not be put back.
+    """
 
     memory_bytes: int = int(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 0.8)
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,14 +40,15 @@ from explainer.report import Level
 
 
 def _parse(run: Run) -> None:
-    run.surroundings.enter_context(surroundings.restored())
+    if not run.limits.final:
+        run.surroundings.enter_context(surroundings.restored())
     parsing.compile_code(run.report.request)
 
 
 def _run(run: Run) -> None:
     run.observed = observed = Capture()
     watching = retraces.watched(run.compilations), observed.observing()
-    with _as_it_was(observed), _found_added(run, observed), watching[0], watching[1], _exit_is_an_end():
+    with _as_it_was(run, observed), _found_added(run, observed), watching[0], watching[1], _exit_is_an_end():
         parsing.run_script(run.report.request)
         jax.effects_barrier()
     if len(observed.found) >= MOST_LEVELS:
@@ -78,14 +79,22 @@ def _note(run: Run, note: str) -> None:
 
 
 @contextlib.contextmanager
-def _as_it_was(observed: Capture) -> Iterator[None]:
+def _as_it_was(run: Run, observed: Capture) -> Iterator[None]:
     """Runs a script so that it can run again; modules that made calls when imported are imported anew."""
-    before = set(sys.modules)
-    with surroundings.restored():
+    last = next(reversed(sys.modules))
+    put_back = surroundings.noted(first=run.limits.final)
+    try:
         yield
+    except BaseException:
+        put_back()
+        raise
+    if run.limits.final and not observed.found:
+        return  # nothing will run again
+    put_back()
     sites = (site for found in observed.found for site in found.call.sites)
     files = {code.co_filename for code, _ in sites if code.co_name == "<module>"}
-    for name in set(sys.modules) - before:
+    names = list(sys.modules) if files else []
+    for name in names[names.index(last) + 1 if last in names else 0 :]:
         if getattr(sys.modules[name], "__file__", None) in files:
             del sys.modules[name]
 

@@ -41,7 +41,7 @@ PLAIN_CELLS = 10_000_000  # elements up to which a failing call is repeated with
 def _parse(run: Run) -> None:
     request = run.report.request
     code = parsing.compile_code(request)
-    if not surroundings.leaves_alone(code, request.code, request.expressions):
+    if not run.limits.final and not surroundings.leaves_alone(code, request.code, request.expressions):
         run.surroundings.enter_context(surroundings.restored())
     namespace = parsing.run_code(request, code)
     function = parsing.find_function(request, namespace)

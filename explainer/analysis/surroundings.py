@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dis
+import functools
 import operator
 import os
 import re
@@ -35,6 +36,9 @@ _REACHING = re.compile(
 
 _LOOP = re.compile(r"\bfor\b")
 
+Names = list[tuple[dict[str, Any], dict[str, Any]]]
+"""The names of each predefined module, and a copy of them."""
+
 
 def leaves_alone(code: types.CodeType, text: str, expressions: Sequence[str]) -> bool:
     """Tells code, of that text, and expressions used with it that cannot change what `restored` puts back.
@@ -54,20 +58,39 @@ def _sets(code: types.CodeType) -> bool:
     return not _CHANGING.isdisjoint(code.co_code[::2]) or any(map(_sets, inner))
 
 
+@functools.cache
+def untouched() -> tuple[Mapping[str, Any], Names]:
+    """Returns configuration and names as they were at the first call, before any code of a user's.
+
+    A process that forks calls this ahead. To copy names is to count one more holder of all that they name:
+    in a fork, a thousand pages of memory become its own.
+    """
+    return jax.config.values, _copied()
+
+
 @contextlib.contextmanager
 def restored() -> Iterator[None]:
     """Puts JAX's configuration, names in the predefined modules, sys.path and the folder back afterwards."""
-    undo = _configuration(), _names(), _path(), _folder()
+    put_back = noted()
     try:
         yield
     finally:
+        put_back()
+
+
+def noted(first: bool = False) -> Callable[[], None]:
+    """Returns what puts back all that `restored` does, as it is now; `first`: nobody's code has run here."""
+    configuration, names = untouched() if first else (jax.config.values, _copied())
+    undo = _configuration(configuration), _names(names), _path(), _folder()
+
+    def put_back() -> None:
         for each in undo:
             each()
 
+    return put_back
 
-def _configuration() -> Callable[[], None]:
-    before: Mapping[str, Any] = jax.config.values  # made anew each time it is asked for
 
+def _configuration(before: Mapping[str, Any]) -> Callable[[], None]:
     def undo() -> None:
         after: Mapping[str, Any] = jax.config.values
         for name, value in after.items() if after != before else ():
@@ -77,13 +100,17 @@ def _configuration() -> Callable[[], None]:
     return undo
 
 
-def _names() -> Callable[[], None]:
-    """What a module has got beside stays: Python itself puts the modules there that are imported.
+def _copied() -> Names:
+    """Copies the names.
 
     `copy` takes a dict of names with gaps, as these are, as a whole, where `dict` would take name by name.
     """
     modules = map(vars, _MODULES)  # here, since it imports one that nobody has used yet
-    before = [(names, names.copy()) for names in modules]
+    return [(names, names.copy()) for names in modules]
+
+
+def _names(before: Names) -> Callable[[], None]:
+    """What a module has got beside stays: Python itself puts the modules there that are imported."""
 
     def undo() -> None:
         for names, known in before:

@@ -68,9 +68,10 @@ class Settings:
     """How workers are made and what they run.
 
     `target` is a module with `explain(request, until, emit, limits)`, called in the worker, and
-    `RunLimits`; `warmup` is one with `preload()` (imports, starts no JAX backend), `ahead()` (lists
-    short steps that make later requests faster, done while nobody asks; nor do they) and `warm()` (starts
-    it; may return a Request that the worker answers to nobody while it waits), or "" for none.
+    `RunLimits(memory_bytes, final)`; `warmup` is one with `preload()` (imports, starts no JAX backend),
+    `ahead()` (lists short steps that make later requests faster, done while nobody asks; nor do they) and
+    `warm()` (starts it; may return a Request that the worker answers to nobody while it waits), or "" for
+    none.
     """
 
     jobs: int = field(default_factory=lambda: int(_number("EXPLAINER_JOBS", _cores())))

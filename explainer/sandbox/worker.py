@@ -116,7 +116,8 @@ def _answer(analysis: ModuleType, job: wire.Job, limits: Limits, write: Callable
         write(wire.pack(wire.Progress(report)))
 
     try:
-        run = analysis.RunLimits(memory_bytes=int(limits.memory_mb * wire.MB * ARRAYS_SHARE))
+        memory = int(limits.memory_mb * wire.MB * ARRAYS_SHARE)
+        run = analysis.RunLimits(memory_bytes=memory, final=True)
         report = analysis.explain(job.request, until=job.until, emit=emit, limits=run)
         packed = wire.pack(wire.Answer(report))
     except BaseException as error:  # SystemExit and KeyboardInterrupt of user code, too, are an answer

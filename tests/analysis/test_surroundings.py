@@ -52,6 +52,40 @@ os.chdir("/")
     assert now() == before
 
 
+FINAL = """\
+import jax
+from explainer import Request
+from explainer.analysis import pipeline, surroundings
+surroundings.untouched()
+old = jax.vmap
+report = pipeline.explain(Request({code!r}), limits=pipeline.RunLimits(final=True))
+put_back = jax.vmap is old and not jax.config.values["jax_enable_x64"]
+print([level.inputs[0].dtype for level in report.levels], report.notes, report.printed, put_back)
+"""
+CHANGED = """\
+jax.config.update("jax_enable_x64", True)
+old = jax.vmap
+def mine(f):
+    print("mine")
+    return old(f)
+jax.vmap = mine
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (CHANGED, "[] ()  False"),
+        (CHANGED + CALL, "['float64'] () mine\n True"),
+        (CHANGED + "1 / 0", "[] ()  True"),
+    ],
+    ids=["nothing_runs_again", "it_runs_again", "its_error_is_explained"],
+)
+def test_the_last_run_of_a_process_puts_back_what_its_further_steps_need(code, said):
+    program = [sys.executable, "-c", FINAL.format(code=code)]
+    assert subprocess.run(program, capture_output=True, text=True, check=True).stdout == said + "\n"
+
+
 F = "def f(x):\n    return x * 2\n"
 CHANGES = (
     Request(F + "math.pi = 3"),

@@ -14,6 +14,7 @@ class RunLimits:
     """What a run may take."""
 
     memory_bytes: int
+    final: bool
 
 
 def explain(request: Request, until: Stage, emit: Callable[[Report], None], limits: RunLimits) -> Report:
