@@ -10,7 +10,8 @@ A virtual machine may have to get back the memory that it left alone for a momen
 alone" tells how long that takes here), and the shortest requests can be mostly that. While the ways take
 turns, each leaves its memory alone for longer than a reader's pause, the longer the more are compared. So
 a short request is made in rows, a few times each way before the next has its turn: the first of a row
-comes after the others' turns, the rest one pause after the way's own last.
+comes after the others' turns, the rest one pause after the way's own last. That favours workers: in the
+pause the next spare rehearses, which keeps processor and memory warm, and the process beside it sleeps.
 
 "first jaxpr" is when the first Report with equations arrives; of stated nests, since a script first runs.
 """
