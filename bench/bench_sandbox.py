@@ -4,14 +4,10 @@ A worker sees each request for the first time: its backend is up and it has inhe
 had traced, but every small program that JAX compiles on the way is new to it. So "new" is a process with
 JAX after `jax.clear_caches()`, for which the request is new as well, and "again" is that process after
 that, which knows all of it. It is not this one, whose side of a request belongs to the worker's time and
-which holds no JAX, as the app does not. Each request comes after the same pause, as after a reader's.
-
-A virtual machine may have to get back the memory that it left alone for a moment (the table "Memory left
-alone" tells how long that takes here), and the shortest requests can be mostly that. While the ways take
-turns, each leaves its memory alone for longer than a reader's pause, the longer the more are compared. So
-a short request is made in rows, a few times each way before the next has its turn: the first of a row
-comes after the others' turns, the rest one pause after the way's own last. That favours workers: in the
-pause the next spare rehearses, which keeps processor and memory warm, and the process beside it sleeps.
+which holds no JAX, as the app does not. All ways take turns, request by request, each after the same pause,
+as after a reader's, so all have left processor and memory alone for about as long: a virtual machine may
+have to get back the memory that it left alone for a moment (the table "Memory left alone" tells how long
+that takes here), and the shortest requests can be mostly that.
 
 "first jaxpr" is when the first Report with equations arrives; of stated nests, since a script first runs.
 """
@@ -47,8 +43,7 @@ LEVELS: dict[str, tuple[Wall, ...]] = {
     "bare": (),
 }
 REPEATS = 3
-SHORT_S = 0.02  # in process; a request this short is made in rows
-ROW = 4
+SHORT_S = 0.02  # in process; a request this short is repeated five times as often, since it spreads most
 PAUSE_S = 0.3  # before each request, for the next spare (0.1 s): a reader is slower still
 os.environ.setdefault(
     "EXPLAINER_DEADLINE_S", "60"
@@ -80,16 +75,11 @@ class Taken:
 
     name: str
     request: Request
-    first: dict[str, list[float]] = field(default_factory=dict)  # after the turns of the other ways
-    later: dict[str, list[float]] = field(default_factory=dict)  # in a row; a long request has none
+    whole: dict[str, list[float]] = field(default_factory=dict)
     jaxpr: dict[str, list[float]] = field(default_factory=dict)
 
-    @property
-    def whole(self) -> dict[str, list[float]]:
-        return self.later or self.first
-
-    def note(self, way: str, place: int, whole: float, jaxpr: float) -> None:
-        (self.later if place else self.first).setdefault(way, []).append(whole)
+    def note(self, way: str, whole: float, jaxpr: float) -> None:
+        self.whole.setdefault(way, []).append(whole)
         self.jaxpr.setdefault(way, []).append(jaxpr)
 
 
@@ -111,25 +101,24 @@ def corpus(pools: dict[str, Pool], process: Connection) -> list[Taken]:
     order = random.Random(0)  # who comes after whom makes a difference
     for name, request in requests:
         taken = Taken(name, request)
-        for row in (1, ROW):
-            if row == 1 or statistics.median(taken.first["new"]) < SHORT_S:
-                for _ in range(measure.repeats(REPEATS)):
-                    _round(taken, row, order, pools, process)
+        for _ in range(measure.repeats(REPEATS)):
+            _round(taken, order, pools, process)
+        if statistics.median(taken.whole["new"]) < SHORT_S:
+            for _ in range(4 * measure.repeats(REPEATS)):
+                _round(taken, order, pools, process)
         found.append(taken)
     return found
 
 
-def _round(taken: Taken, row: int, order: random.Random, pools: dict[str, Pool], process: Connection) -> None:
-    """Makes a request so many times in a row, each way."""
+def _round(taken: Taken, order: random.Random, pools: dict[str, Pool], process: Connection) -> None:
     for way in order.sample([*pools, "in process"], len(pools) + 1):
-        for place in range(row):
-            if way in pools:
-                time.sleep(PAUSE_S)
-                taken.note(way, place, *_in_a_worker(pools[way], taken.request))
-                continue
-            process.send(taken.request)
-            for again in ("new", "again"):
-                taken.note(again, place, *process.recv())
+        if way in pools:
+            time.sleep(PAUSE_S)
+            taken.note(way, *_in_a_worker(pools[way], taken.request))
+            continue
+        process.send(taken.request)
+        for again in ("new", "again"):
+            taken.note(again, *process.recv())
 
 
 def _in_a_worker(pool: Pool, request: Request) -> tuple[float, float]:
@@ -151,7 +140,6 @@ def in_process(orders: Connection) -> None:
 
     devices.provide()
     while request := orders.recv():
-        jax.clear_caches()
         for _ in range(2):
             time.sleep(PAUSE_S)
             seen: list[float] = []
@@ -163,21 +151,22 @@ def in_process(orders: Connection) -> None:
 
             pipeline.explain(request, "run", emit)
             orders.send((time.perf_counter() - began, seen[0] - began if seen else float("nan")))
+        jax.clear_caches()  # now, not before the next: that would wake what has idled, as no other way is
 
 
 def ratios(found: Sequence[Taken], levels: Sequence[str]) -> Iterator[tuple[object, ...]]:
     for level in levels:
         for other in ("new", "again"):
             each = [measure.ratio(taken.whole[level], taken.whole[other]) for taken in found]
-            firsts = [measure.ratio(taken.first[level], taken.first[other]) for taken in found]
             later = [
                 1e3 * (statistics.median(taken.jaxpr[level]) - statistics.median(taken.jaxpr[other]))
                 for taken in found
                 if not taken.request.is_script
             ]
+            tenth = statistics.quantiles(each, n=10)[-1] if len(each) > 1 else each[0]
             yield (
-                level, other, len(each), f"{statistics.median(each):.2f}", f"{_p90(each):.2f}",
-                f"{_p90(firsts):.2f}", f"{statistics.median(later):+.1f}",
+                level, other, len(each), f"{statistics.median(each):.2f}", f"{tenth:.2f}",
+                f"{statistics.median(later):+.1f}",
                 measure.ms(statistics.median(taken.whole[level]) for taken in found),
                 measure.ms(statistics.median(taken.whole[other]) for taken in found),
             )  # fmt: skip
@@ -208,10 +197,6 @@ def ageing() -> Iterator[tuple[object, ...]]:
             memory[places].sum()
             taken.append(time.perf_counter() - began)
         yield pause, measure.ms(taken)
-
-
-def _p90(values: Sequence[float]) -> float:
-    return statistics.quantiles(values, n=10)[-1] if len(values) > 1 else values[0]
 
 
 def footprints(pools: dict[str, Pool]) -> Iterator[tuple[object, ...]]:
@@ -295,10 +280,9 @@ def main() -> None:
     try:
         footprint = list(footprints(made))
         found = corpus(made, orders)
-        columns = ("level", "against", "requests", "median ratio", "p90 ratio", "p90, firsts of rows")
+        columns = ("level", "against", "requests", "median ratio", "p90 ratio", "first jaxpr, ms later")
         measure.table("Honest requests in a worker against the same in process",
-                      (*columns, "first jaxpr, ms later", "worker ms", "in process ms"),
-                      ratios(found, list(made)))  # fmt: skip
+                      (*columns, "worker ms", "in process ms"), ratios(found, list(made)))  # fmt: skip
         measure.table(
             "The largest of these ratios", ("request", *made, "in process ms"), largest(found, list(made))
         )
