@@ -82,7 +82,8 @@ class Drawn:
         """Returns the name in its group: params['w'] -> w, args[0].layers[1] -> 0.layers.1."""
         if not self.group:
             return text.shorten(self.path, 20)
-        keys = _SUBSCRIPT.sub(r".\1", self.path.removeprefix(self.group)).strip(".")
+        path = text.shorten(self.path.removeprefix(self.group), 200)  # the expression takes its square
+        keys = _SUBSCRIPT.sub(r".\1", path).strip(".")
         return text.shorten(keys or self.path, 18)
 
     @property

@@ -3,7 +3,8 @@
     wire ── Report of a declared type ─▶ require() ─▶ passes, or Implausible says what is wrong
 
 Its types are checked already. What is checked here costs the reader's side time or memory when it is shown:
-a chain of holders that bites its own tail is followed for ever, a depth is written as so many blanks.
+a chain of holders that bites its own tail is followed for ever, a depth is written as so many blanks. Or it
+would end in an error of ours: levels and axes are looked up by their numbers.
 Whether the explanation is true is not: who sends a lie reads it himself.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from explainer.report import Fix, Leaf, Report
+from explainer.report import BatchedAval, Crossing, Fix, Leaf, Report
 from explainer.spec import STAGES
 
 FIXES_CAP = 1 << 19  # characters of all their texts
@@ -19,6 +20,7 @@ PREVIEW_CAP = 10_000  # entries of one array; an honest worker sends 4,096 at mo
 PREVIEWS_CAP = 1_000_000  # entries of all arrays
 NOTES_CAP = 1_000
 PRINTED_CAP = 1 << 20  # characters; honest code is stopped far below
+LEVELS_CAP = 1_000  # an honest worker lists 300 calls, and the levels that are stated
 DEPTH_CAP = 400  # bodies, levels or layers inside one another
 
 
@@ -31,7 +33,11 @@ def require(report: Report) -> None:
     _require_few(report)
     _require_forest("equation", [(each.id, each.parent) for each in report.equations])
     _require_forest("level", [(each.id, each.parent) for each in report.levels])
+    if any(level.id != n or (level.parent or 0) > n for n, level in enumerate(report.levels)):
+        raise Implausible("levels that are not numbered from the outermost on")
     _require_forest("layer", [(each.id, each.parent) for each in report.layers])
+    for aval in _avals(report):
+        _require_dims(aval, len(report.levels))
     deepest = max((abs(each.depth) for each in report.equations), default=0)
     if deepest > DEPTH_CAP:
         raise Implausible(f"an equation {deepest:,} bodies deep; at most {DEPTH_CAP} are taken")
@@ -48,6 +54,7 @@ def _require_few(report: Report) -> None:
     fixes = sum(len(fix.before) + len(fix.after) for fix in _fixes(report))
     for what, size, most in (
         ("stages", len(report.stages), len(STAGES)),
+        ("levels", len(report.levels), LEVELS_CAP),
         ("characters of fixes", fixes, FIXES_CAP),
         ("notes", len(report.notes), NOTES_CAP),
         ("findings", len(report.findings), NOTES_CAP),
@@ -80,6 +87,29 @@ def _require_forest(what: str, holders: list[tuple[int, int | None]]) -> None:
             raise Implausible(f"{what}s more than {DEPTH_CAP} deep in one another")
 
 
+def _require_dims(aval: BatchedAval, levels: int) -> None:
+    """Raises Implausible unless a value has an entry per level, None or an axis that it has."""
+    if len(aval.batch_dims) != levels or len(aval.because) not in (0, levels):
+        raise Implausible("a value without an entry for each level")
+    rank = len(aval.batched_shape)
+    if any(axis is not None and not 0 <= axis < rank for axis in aval.batch_dims):
+        raise Implausible("a value that is batched along an axis it does not have")
+
+
+def _avals(report: Report) -> Iterator[BatchedAval]:
+    for equation in report.equations:
+        yield from equation.outputs
+    for one in _crossings(report):
+        yield one.aval
+
+
+def _crossings(report: Report) -> Iterator[Crossing]:
+    yield from report.returned
+    for level in report.levels:
+        yield from level.enters
+        yield from level.leaves
+
+
 def _fixes(report: Report) -> Iterator[Fix]:
     yield from report.fixes
     for finding in report.findings:
@@ -93,6 +123,8 @@ def _leaves(report: Report) -> Iterator[Leaf]:
     yield from report.outputs
     for fix in report.fixes:
         yield from fix.outputs
+    for one in _crossings(report):
+        yield from (one.value,) if one.value is not None else ()
     if report.values is not None:
         yield from (seen.value for seen in report.values.seen)
 
@@ -101,6 +133,8 @@ def _entries(leaf: Leaf) -> int:
     """Counts the entries of a preview; raises Implausible unless they are plain, and those at `kept`."""
     if leaf.preview is None:
         return 0
+    if len(leaf.kept) != len(leaf.shape):
+        raise Implausible("a preview without indices for each axis")
     rows: list[object] = [leaf.preview]
     for axis in leaf.kept:
         if not all(isinstance(row, list) and len(row) == len(axis) for row in rows):

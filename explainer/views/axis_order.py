@@ -5,6 +5,7 @@ batched_shape, batch_dims ──▶ AxisOrder ──▶ the shape and axis each 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import cast
@@ -12,6 +13,7 @@ from typing import cast
 from explainer.xray import Leaf
 
 MOST_COPIES = 8  # entries written for an axis along which all are equal
+MOST_ENTRIES = 10_000  # of one array with its copies; past them the first stands for all
 
 Nested = object  # nested lists of plain scalars: Python has no finite type for it
 
@@ -66,11 +68,12 @@ class AxisOrder:
 def arranged(leaf: Leaf, source: AxisOrder, target: AxisOrder) -> Leaf:
     """Returns an array with its axes in another order; along one that only `target` has, all are equal."""
     kept = dict(zip(source.labels, leaf.kept, strict=True))
-    copies = 1
+    entries, copies = math.prod(map(len, kept.values())), 1
     for label, size in zip(target.labels, target.sizes, strict=True):
         if label not in kept:
-            kept[label] = tuple(range(size)) if size <= MOST_COPIES else (*range(MOST_COPIES - 1), size - 1)
-            copies *= size
+            most = MOST_COPIES if entries * MOST_COPIES <= MOST_ENTRIES else 1
+            kept[label] = tuple(range(size)) if size <= most else (*range(most - 1), size - 1)[-most:]
+            entries, copies = entries * len(kept[label]), copies * size
     wanted = target.labels
     return replace(
         leaf,

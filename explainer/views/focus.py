@@ -145,8 +145,8 @@ def _around(report: Report, level: Level) -> tuple[Level, ...]:
     """Returns the levels from the outermost one down to this one."""
     by_id = {each.id: each for each in report.levels}
     chain = [level]
-    while (parent := by_id.get(-1 if chain[0].parent is None else chain[0].parent)) is not None:
-        chain.insert(0, parent)
+    while chain[0].parent is not None:
+        chain.insert(0, by_id[chain[0].parent])
     return tuple(chain)
 
 

@@ -41,14 +41,19 @@ class Mistake:
 
 
 def mistake(error_type: str, message: str) -> Mistake | None:
-    """Returns the mistake that a message tells of; None for a message that is not known here."""
+    """Returns the mistake that a message tells of; None for a message that is not known here.
+
+    Of a message that is longer than any of JAX's only the beginning is read: the time grows with its square.
+    """
+    text = f"{error_type}: {message}"[:_LONGEST]
     for pattern, tell in _TELLERS:
-        found = pattern.search(f"{error_type}: {message}")
+        found = pattern.search(text)
         if found is not None:
             return tell(found)
     return None
 
 
+_LONGEST = 20_000  # characters
 _SIZE = re.compile(
     r"\* (?:one axis|(?:most|some) axes \((?P<many>\d+) of them\)) had size (?P<size>\d+)"
     r"(?:, e\.g\.|:) axis (?P<axis>-?\d+) of (?:argument )?(?P<path>.+?) of type "

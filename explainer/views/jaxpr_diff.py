@@ -20,11 +20,14 @@ from explainer.report import JaxprText
 Kind = Literal["same", "grown", "changed", "replaced", "added", "gone"]
 """grown: only types differ, f32[2] and f32[3,2]; changed: a parameter or a literal does too."""
 
+MOST_COMPARED = (
+    20_000_000  # characters of one line times those of the other, of all lines; 400 take 5 million
+)
+
 _TOKEN = re.compile(r"[\w<>]+\[[\d,]*\]|[\w.-]+|\s+|.")
 _TYPE = re.compile(r"[\w<>]+\[[\d,]*\]")
 _VARIABLE = re.compile(r"[a-z]{1,3}|_")
 _NUMPY_INT = re.compile(r"np\.int\d+\((-?\d+)\)")
-_ONE_LINER = re.compile(r"( *)(.*\{ lambda .*? let) (\S.*) (in \(.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,12 @@ def diff(left: JaxprText, right: JaxprText, most: int | None = None) -> tuple[Ro
         None, [_key(line) for line in old], [_key(line) for line in new], autojunk=False
     )
     rows: list[Row] = []
+    room = MOST_COMPARED
     for operation, a, b, c, d in matcher.get_opcodes():
         if operation == "equal":
-            rows += [_pair(before, after) for before, after in zip(old[a:b], new[c:d], strict=True)]
+            for before, after in zip(old[a:b], new[c:d], strict=True):
+                room -= len(before.text) * len(after.text)
+                rows.append(_pair(before, after) if room >= 0 else _whole(before, after))
         else:
             rows += [_unpaired(before, after) for before, after in zip_longest(old[a:b], new[c:d])]
     return tuple(rows)
@@ -72,6 +78,11 @@ def _unpaired(before: Line | None, after: Line | None) -> Row:
     if before is None:
         return Row(None, after, "added")
     return Row(before, after, "gone" if after is None else "replaced")
+
+
+def _whole(before: Line, after: Line) -> Row:
+    """Tells two lines apart without their words."""
+    return Row(before, after, "same" if before.text == after.text else "changed")
 
 
 def _pair(before: Line, after: Line) -> Row:
@@ -150,14 +161,24 @@ def _laid_out(jaxpr: JaxprText) -> tuple[list[str], list[int | None]]:
     for n, line in enumerate(jaxpr.text.splitlines()):
         text = _NUMPY_INT.sub(r"\1", line)
         equation = jaxpr.lines[n] if n < len(jaxpr.lines) else None
-        parts = _ONE_LINER.fullmatch(text)
+        parts = _one_liner(text)
         if parts is None or equation is None:
             texts.append(text)
             opened.append(equation)
         else:
-            texts += [f"{parts[1]}{parts[2]}", f"{parts[1]}    {parts[3]}", f"{parts[1]}  {parts[4]}"]
+            indent = " " * (len(text) - len(text.lstrip(" ")))
+            texts += [parts[0], f"{indent}    {parts[1]}", f"{indent}  {parts[2]}"]
             opened += [None, equation, None]
     return texts, opened
+
+
+def _one_liner(text: str) -> tuple[str, str, str] | None:
+    """Returns a jaxpr of one line in three parts: "{ lambda ; a. let", "b = sin a", "in (b,) }"."""
+    let = text.find(" let ", max(text.rfind("{ lambda "), 0))
+    end = text.rfind(" in (")
+    if "{ lambda " not in text or let < 0 or end < let + len(" let x"):
+        return None
+    return text[: let + len(" let")], text[let + len(" let ") : end], text[end + 1 :]
 
 
 def _owned(texts: Sequence[str], opened: Sequence[int | None]) -> Iterator[tuple[str, int | None, bool]]:

@@ -111,7 +111,9 @@ def _end(step: Step) -> str:
 
 def _steps(report: Report, begin: Cause, level: int) -> Iterator[Step]:
     cause: Cause | None = begin
-    while cause is not None:
+    seen: set[tuple[int | None, int]] = set()
+    while cause is not None and (cause.equation, cause.output) not in seen:  # a lie can lead in a circle
+        seen.add((cause.equation, cause.output))
         yield _step(report, cause)
         cause = _cause(_aval(report, cause), level)
 

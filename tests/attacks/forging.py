@@ -107,6 +107,51 @@ FORGING = (
         "answer or BadAnswer",
     ),
     _forged(
+        "claims_that_a_value_causes_itself",
+        """
+because = [dict(equation=0, output=0)]
+answer(levels=[level()], equations=[equation(outputs=[aval(because=because)])], stages=stages,
+  returned=[dict(path='out', aval=aval(because=because), shared=False)], outputs=[leaf(shape=[3, 2])])
+""",
+    ),
+    _forged(
+        "numbers_a_level_below_nought",
+        "answer(levels=[level(-1, captured=True)], equations=[equation(level=-1)], stages=stages)",
+        "BadAnswer",
+    ),
+    _forged(
+        "numbers_levels_out_of_order",
+        "answer(levels=[level(1, parent=0, captured=True), level(0, captured=True)], equations=[equation()], stages=stages)",
+        "BadAnswer",
+    ),
+    _forged(
+        "names_a_leaf_by_half_a_million_brackets",
+        """
+path = 'x' + '[' * 500_000
+inputs = [dict(path=path, dtype='float32', shape=[3], axis=0, index=0)]
+answer(arguments=[dict(name='x', keyword=False, leaves=[leaf(path=path, shape=[3], preview=[1, 2, 3], kept=[[0, 1, 2]])])],
+  levels=[level(inputs=inputs, outputs=inputs)], outputs=[leaf(shape=[3])], stages=stages)
+""",
+    ),
+    _forged(
+        "prints_a_program_in_one_line_of_many_lambdas",
+        "text = '{ lambda ' * 20_000 + ' let' * 20_000 + ' in ' * 20_000\nanswer(jaxpr=dict(example=dict(text=text, lines=[0]), levels=[dict(text=text, lines=[0])]), levels=[level()], equations=[equation()], stages=stages)",
+        "answer or BadAnswer",
+    ),
+    _forged(
+        "maps_a_number_by_twelve_calls",
+        """
+plain = dict(captured=True, axis_size=8, enters=[], inputs=[])
+levels = [level(n, parent=n - 1 if n else None, **plain) for n in range(12)]
+out = dict(path='out', aval=aval(shape=[], batch_dims=[None] * 12, batched_shape=[]), shared=False, value=leaf(preview=1.0))
+for n in range(12):
+    levels[n]['leaves'] = [out]
+    levels[n]['enters'] = [out]
+    levels[n]['outputs'] = [dict(path='out', dtype='float32', shape=[8] * (12 - n), axis=0, index=0)]
+answer(levels=levels, equations=[equation(level=11, outputs=[aval(batch_dims=[None] * 12)])], stages=stages)
+""",
+    ),
+    _forged(
         "sends_templates_that_format_without_end",
         "answer(levels=[level(in_template=dict(parts=['{0:>999999999}', '{9}{', '{0.__class__}']), out_template=dict(parts=['{0!r:9999999999}']))], stages=stages)",
         "answer or BadAnswer",

@@ -19,11 +19,14 @@ from html.parser import HTMLParser
 import psutil
 
 from explainer import page, report
+from explainer.figures.animation import animation
 from explainer.report import Report
 from explainer.sandbox.client import stream_from
 from explainer.sandbox.pool import Pool
 from explainer.sandbox.settings import Limits
 from explainer.spec import Argument, Request, Vmap
+from explainer.views import jaxpr_diff, why
+from explainer.views.focus import focus
 from tests.attacks.attack import Attack, Mark, prelude
 from tests.attacks.bait import Bait
 
@@ -102,6 +105,12 @@ def require_presentable(shown: Report) -> None:
         str(shown).encode("utf-8", "replace")
         text = page.html(shown)
         text.encode("utf-8")
+        for level in shown.levels[:20]:  # what the app shows beside that
+            animation(focus(shown, level.id))
+        for one in shown.returned[:20]:
+            why.sentences_of_output(shown, one.path)
+        if shown.jaxpr is not None:
+            jaxpr_diff.diff(shown.jaxpr.example, shown.jaxpr.final, most=300)
     # this reader takes a minute for what a browser takes in at once
     whole = len(text) < 2 * PART
     _Reader().feed(text if whole else text[:PART].rpartition("<")[0] + text[-PART:].partition(">")[2])

@@ -32,7 +32,16 @@ def answer(**leaf: object) -> bytes:
     return encoded(type="Answer", report={"request": {}, "outputs": [output]})
 
 
-GOOD = answer(preview=[[1.5, "1+2j", None, True]], kept=[[0], [0, 1, 2, 3]])
+def returned(**aval: object) -> bytes:
+    """Returns an answer with one level and one returned value, mapped by it, which has these fields."""
+    level = {"id": 0, "parent": None, "function": "f", "name": "i", "in_axes": "0", "out_axes": "0"}
+    level |= {"axis_name": None, "axis_size": 3, "inputs": []}
+    value = {"name": "a", "dtype": "f", "shape": [2], "batch_dims": [0], "batched_shape": [3, 2], **aval}
+    report = {"request": {}, "levels": [level], "returned": [{"path": "out", "aval": value}]}
+    return encoded(type="Answer", report=report)
+
+
+GOOD = answer(shape=[1, 4], preview=[[1.5, "1+2j", None, True]], kept=[[0], [0, 1, 2, 3]])
 
 
 @pytest.mark.parametrize(
@@ -92,10 +101,11 @@ def test_a_frame_past_the_cap_is_refused_by_its_header_alone():
         answer(shape=[2**63]),
         answer(shape=[1] * 65),
         answer(preview={}),
-        answer(preview=[b"x"], kept=[[0]]),
-        answer(preview=[1.5], kept=[[0, 1]]),  # of another shape than its indices
+        answer(shape=[1], preview=[b"x"], kept=[[0]]),
+        answer(shape=[2], preview=[1.5], kept=[[0, 1]]),  # of another shape than its indices
         answer(preview=[1.5]),
-        answer(preview=[[1.5]], kept=[[0]]),
+        answer(shape=[1], preview=[[1.5]], kept=[[0]]),
+        answer(preview=[1.5], kept=[[0]]),  # of another rank than the array
         encoded(
             type="Progress",
             report={
@@ -114,6 +124,11 @@ def test_a_frame_past_the_cap_is_refused_by_its_header_alone():
         ),
         answer(preview=msgspec.msgpack.Ext(5, b"")),
         answer(min="1"),
+        returned(batch_dims=[]),  # no entry for the level
+        returned(batch_dims=[None, None]),
+        returned(batch_dims=[2]),  # no such axis
+        returned(batch_dims=[-1]),
+        returned(because=[None, None]),
     ],
 )
 def test_what_is_no_message_is_a_bad_frame(data):
@@ -123,6 +138,7 @@ def test_what_is_no_message_is_a_bad_frame(data):
 
 def test_an_answer_as_the_cases_above_build_it_is_good():
     assert isinstance(wire.from_worker(GOOD), wire.Answer)
+    assert isinstance(wire.from_worker(returned()), wire.Answer)
 
 
 def test_many_lists_in_few_bytes_are_refused_before_they_unfold():

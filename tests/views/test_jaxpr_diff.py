@@ -83,6 +83,26 @@ def test_every_line_of_both_programs_is_there_once_in_order(lesson):
                 assert row.left.equation == row.right.equation
 
 
+def test_a_long_line_is_compared_as_a_whole():
+    long = f"c:f32[] = pjit[{'(' * 60_000}] a"
+    (same,) = diff(_text(long, 0), _text(long, 0))
+    (changed,) = diff(_text(long, 0), _text(f"{long} b", 0))
+    assert (same.kind, changed.kind) == ("same", "changed")
+
+
+@pytest.mark.parametrize(
+    ("line", "parts"),
+    [
+        ("{ lambda ; a. let b = sin a in (b,) }", ["{ lambda ; a. let", "    b = sin a", "  in (b,) }"]),
+        ("  jaxpr={ lambda ; a. let b = sin a in (b,) }", None),
+        ("c:f32[] = let x in (", ["c:f32[] = let x in ("]),
+    ],
+)
+def test_a_program_of_one_line_is_laid_out_over_three(line, parts):
+    parts = parts or ["  jaxpr={ lambda ; a. let", "      b = sin a", "    in (b,) }"]
+    assert [row.left.text for row in diff(_text(line, 0), _text(line, 0)) if row.left] == parts
+
+
 def _text(line: str, equation: int) -> JaxprText:
     return JaxprText(line, (equation,))
 
