@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from explainer.sandbox import events
 from explainer.sandbox.events import Asked, Began, Ended, Event
 
 QUICK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32)  # seconds
@@ -49,7 +50,8 @@ class Metrics:
                 self._end(event)
 
     def text(self) -> bytes:
-        """Returns all figures as Prometheus reads them."""
+        """Returns all figures as Prometheus reads them, what was told up to now among them."""
+        events.settle()
         return generate_latest(self._registry)
 
     def _end(self, event: Ended) -> None:

@@ -1,15 +1,22 @@
 """Events: what became of each request, for whoever keeps figures or a log.
 
     client.stream ── Reports ─▶ watched ── the same Reports ─▶ caller
-                                   └── Asked, Began, Ended ─▶ listeners
+                                   └── Asked, Began, Ended ─▶ queue ── a thread ─▶ listeners
+
+A stream that was left behind ends when it is collected, on any thread and in the middle of any line; there
+nobody may wait for a lock. So the listeners, which have locks, are called by a thread of their own.
 
 An event holds numbers, and names from lists of ours. It quotes nothing that a visitor wrote or a worker said.
 """
 
 from __future__ import annotations
 
+import functools
+import logging
 import math
 import os
+import queue
+import threading
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -19,6 +26,8 @@ from explainer.sandbox.sharing import EARLIER
 from explainer.sandbox.verdict import TEXTS
 from explainer.spec import Request, Stage
 
+TURNLESS = ("busy", "replaced", "source_size", "known")
+"""Outcomes of requests that were answered without a turn."""
 WAITING = "waiting"  # how the client's notes begin while a request has not had its turn
 
 
@@ -64,11 +73,22 @@ Event = Asked | Began | Ended
 Listener = Callable[[Event], None]
 
 _listeners: list[Listener] = []  # of this process, like its pool
+_told: queue.SimpleQueue[Event | threading.Event] = queue.SimpleQueue()  # its `put` may interrupt itself
 
 
 def listen(listener: Listener) -> None:
-    """Has `listener` called with every event from now on, on the thread of the request."""
+    """Has `listener` called with every event from now on, one at a time, on a thread of its own."""
     _listeners.append(listener)
+    _teller()
+
+
+def settle(timeout: float = 5.0) -> bool:
+    """Waits until the listeners have heard all that has been told; returns whether they have."""
+    if not _listeners:
+        return True
+    heard = threading.Event()
+    _told.put(heard)
+    return heard.wait(timeout)
 
 
 def silence(listener: Listener) -> None:
@@ -91,7 +111,7 @@ def watched(reports: Generator[Report], request: Request, visitor: str = "") -> 
     _tell(asked)
     try:
         for last in reports:
-            if waited is None and not _waits(last):
+            if waited is None and not _waits(last) and outcome_of(last) not in TURNLESS:
                 waited = time.monotonic() - start
                 _tell(Began(asked.id, waited))
             yield last
@@ -140,5 +160,27 @@ def _within(told: float, whole: float) -> float:
 
 
 def _tell(event: Event) -> None:
-    for listener in tuple(_listeners):
-        listener(event)
+    if _listeners:
+        _told.put(event)
+
+
+@functools.cache
+def _teller() -> threading.Thread:
+    """Starts the thread that calls the listeners; those who keep figures or a log do it at the start."""
+    teller = threading.Thread(target=_tell_on, name="events", daemon=True)
+    teller.start()
+    return teller
+
+
+def _tell_on() -> None:
+    """Calls the listeners: the whole life of their thread."""
+    while True:
+        event = _told.get()
+        if isinstance(event, threading.Event):
+            event.set()
+            continue
+        for listener in tuple(_listeners):
+            try:
+                listener(event)
+            except Exception:  # the disk of a log is full: figures go on, and so do requests
+                logging.getLogger(__name__).exception("a listener failed")

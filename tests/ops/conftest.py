@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
@@ -20,13 +20,34 @@ def listen() -> Iterator[Callable[[events.Listener], None]]:
         added.append(listener)
 
     yield add
+    assert events.settle()
     for listener in added:
         events.silence(listener)
 
 
+class Told(Sequence[Event]):
+    """The events of a test, in order; looking at them waits for those that were told before."""
+
+    def __init__(self) -> None:
+        self.found: list[Event] = []
+
+    def __getitem__(self, place):
+        return self._settled()[place]
+
+    def __len__(self) -> int:
+        return len(self._settled())
+
+    def __repr__(self) -> str:
+        return repr(self._settled())
+
+    def _settled(self) -> list[Event]:
+        assert events.settle()
+        return self.found
+
+
 @pytest.fixture
-def told(listen: Callable[[events.Listener], None]) -> list[Event]:
-    """The events of a test, in order."""
-    found: list[Event] = []
-    listen(found.append)
-    return found
+def told(listen: Callable[[events.Listener], None]) -> Told:
+    """The events of a test."""
+    told = Told()
+    listen(told.found.append)
+    return told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Generator
 from dataclasses import replace
 
@@ -76,6 +77,45 @@ def test_a_request_behind_another_waits_and_then_begins(told):
     for stream in streams:
         stream.close()
     assert sum(isinstance(event, Ended) for event in told) == len(streams)
+
+
+def test_who_is_turned_away_or_knows_the_answer_has_no_turn(told):
+    sandbox.explain(replace(DOUBLE, code="#" * 5000), until="run", limits=Limits(source_kb=2))
+    request = replace(DOUBLE, code=f"{DOUBLE.code}# no turn\n")
+    for _ in range(2):
+        sandbox.explain(request, until="run", visitor=Visitor("bob"))
+    ends = [(event.outcome, event.waited is None) for event in told if isinstance(event, Ended)]
+    assert ends == [("source_size", True), ("answered", False), ("known", True)]
+    assert sum(isinstance(event, Began) for event in told) == 1
+
+
+def test_a_listener_that_fails_stops_nobody(told, listen, caplog):
+    def full(event: events.Event) -> None:
+        raise OSError("no space left")
+
+    listen(full)
+    assert sandbox.explain(DOUBLE, until="run").failure is None
+    assert [type(event) for event in told] == [Asked, Began, Ended]
+    assert "no space left" in caplog.text
+
+
+def test_a_stream_that_is_collected_while_a_listener_is_at_work_is_told_later(listen):
+    at_work, go_on = threading.Event(), threading.Event()
+    heard: list[events.Event] = []
+
+    def slow(event: events.Event) -> None:
+        heard.append(event)
+        at_work.set()
+        assert go_on.wait(10)
+
+    listen(slow)
+    stream = sandbox.stream(DOUBLE, until="run")
+    next(stream)
+    assert at_work.wait(10)
+    del stream  # its end is told in here, whoever holds which lock
+    go_on.set()
+    assert events.settle()
+    assert [type(event) for event in heard] == [Asked, Began, Ended]
 
 
 def test_a_fault_of_ours_is_told_and_goes_on(told):

@@ -43,6 +43,7 @@ def test_no_word_of_a_visitor_is_in_the_log_or_the_figures(name, listen):
         listen(listener)
     report = sandbox.explain(REQUESTS[name], until="run", limits=Limits(deadline_s=5))
     assert MARKER in repr(report)
+    assert events.settle()
     (line,) = stream.getvalue().splitlines()
     assert json.loads(line)["event"] == "request"
     assert MARKER not in line
@@ -53,6 +54,7 @@ def test_a_line_says_what_a_keeper_needs(listen):
     stream = io.StringIO()
     listen(Log(stream))
     sandbox.explain(MARKED, until="run")
+    assert events.settle()
     line = json.loads(stream.getvalue())
     assert line["characters"] == len(MARKED.code)
     assert (line["outcome"], line["stage"], line["script"]) == ("answered", None, False)
@@ -104,4 +106,5 @@ def test_a_listener_that_was_silenced_hears_nothing(listen):
     events.listen(heard.append)
     events.silence(heard.append)
     sandbox.explain(MARKED, until="parse")
+    assert events.settle()
     assert heard == []
