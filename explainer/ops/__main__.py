@@ -1,7 +1,7 @@
 """`python -m explainer.ops [options of streamlit run]`: the app, and what its keeper needs beside it.
 
-EXPLAINER_OPS_PORT   where /metrics, /health and /health/deep answer, on 127.0.0.1 (none: nowhere)
-EXPLAINER_LOG        "json": a line for each request, and no words of a visitor in any other (none: no log)
+EXPLAINER_OPS_PORT   where /metrics, /health and /health/deep answer, on 127.0.0.1 (unset: nowhere)
+EXPLAINER_LOG        "json": a line for each request, and no words of a visitor in any other (unset: no log)
 
 Streamlit runs the app's own script only once a visitor is there; here the workers are warm before that.
 """
@@ -73,7 +73,7 @@ def _state(health: DeepCheck) -> dict[str, float]:
     if isinstance(crew, Pool):
         found |= {
             "spares": float(crew.spares()),
-            "workers": float(max(0, len(crew.pids()) - 1)),
+            "workers": float(crew.workers()),
             "places": float(crew.settings.jobs),
         }
     return found | ({} if last is None else {"check_ok": float(last.ok), "check_seconds": last.seconds})

@@ -40,7 +40,12 @@ def check(deadline_s: float) -> Checked:
     except SettingError as error:
         return Checked(False, str(error), 0.0, "bare")
     deadline = began + deadline_s
-    detail = _elsewhere(pool, deadline) if isinstance(pool, Cluster) else _detail(pool, deadline)
+    if isinstance(pool, Cluster):
+        detail = _elsewhere(pool, deadline)
+    else:
+        detail = _detail(pool, deadline, spare=True)
+        if detail in ("lost", "unavailable"):  # a visitor's request gets another worker, too
+            detail = _detail(pool, deadline, spare=False)
     pool.refill()
     return Checked(detail == "answer", detail, time.monotonic() - began, pool.isolation.level)
 
@@ -59,13 +64,14 @@ def _elsewhere(cluster: Cluster, deadline: float) -> str:
     return "no answer in time"
 
 
-def _detail(pool: Pool, deadline: float) -> str:
+def _detail(pool: Pool, deadline: float, spare: bool) -> str:
+    """Asks a worker of this process's pool."""
     child: Child | None = None
     try:
         while child is None:
             if time.monotonic() > deadline:
                 return "no worker came up in time"
-            child = pool.take(Limits(), job.BEAT_S)
+            child = pool.take(Limits(), job.BEAT_S, spare)
         return _ask(pool, child, deadline)
     except Unavailable:
         return "unavailable"

@@ -87,9 +87,13 @@ class Cluster:
         return min(levels, key=lambda each: LEVELS.index(each.level), default=unknown)
 
     def measured(self, timeout: float) -> Isolation:
-        """Returns the weakest level among the hosts once there is one, "bare" if that takes longer."""
+        """Returns the weakest level among the hosts once there is one, "bare" if that takes longer.
+
+        Where the last host has been gone for `PATIENCE_S`, nobody waits.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._hosts or self._closed, timeout)
+            left = self._alone_since + PATIENCE_S - time.monotonic()
+            self._changed.wait_for(lambda: self._hosts or self._closed, max(0.0, min(timeout, left)))
         return self.isolation
 
     def work(self, partial: Report, until: Stage, limits: Limits) -> Generator[Report, None, Outcome]:

@@ -62,6 +62,7 @@ def converse(pool: Pool, talk: Talk, request: bytes) -> Iterator[Report | Ending
                 return
             break
         yield None
+    _read_output(talk)
     talk.printed.clear()  # of the warm-up, not of the user
     _send(talk.child, request)
     pool.start(talk.child)

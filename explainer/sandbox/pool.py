@@ -147,6 +147,11 @@ class Pool:
         with self._changed:
             return len(self._spares)
 
+    def workers(self) -> int:
+        """Returns how many workers there are, at work, standing by or on order."""
+        with self._changed:
+            return len(self._children)
+
     def measured(self, timeout: float) -> Isolation:
         """Returns the level once the canary has measured it, "bare" if that takes longer."""
         with self._changed:
@@ -210,7 +215,7 @@ class Pool:
         while not self._closed:
             try:
                 why = self._run_zygote()
-            except (OSError, wire.BadFrame, Unavailable) as error:  # this thread must live: it makes zygotes
+            except Exception as error:  # noqa: BLE001  (this thread must live: it makes zygotes)
                 why = f"{type(error).__name__}: {error}"
             if why and failures:  # once may be chance
                 self._fail(why)

@@ -196,7 +196,8 @@ class Zygote:
             if pid == 0:
                 self._become_worker(connection, output, order, parent)
         except OSError as error:  # no process or no memory left; the other workers live on
-            os.write(output, f"no process could be made ({error})".encode())
+            with contextlib.suppress(OSError):  # nobody reads it: the worker is no longer wanted
+                os.write(output, f"no process could be made ({error})".encode())
             self.tell(wire.Dead(order.job, code=1))
             return
         finally:

@@ -46,12 +46,9 @@ class Job:
 
     def step(self) -> None:
         """Waits for the next partial report, at most one heartbeat."""
-        with self.lock:
+        with self.lock:  # the thread of an interrupted rerun may be in its last step
             report = None if self.done else next(self.stream, None)
-        if report is None:
-            self.done = True
-        else:
-            self.report = report
+            self.done, self.report = report is None, report or self.report
 
     def first(self) -> Explanation:
         """Returns what can be drawn now: outputs, or fixes, if they come soon, else what is known by then."""

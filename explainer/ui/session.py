@@ -18,7 +18,7 @@ from streamlit.delta_generator import DeltaGenerator
 from explainer import export, lessons, links
 from explainer.axes import Axis
 from explainer.lessons import Lesson
-from explainer.report import Level
+from explainer.report import Level, to_msgpack
 from explainer.spec import Request
 from explainer.ui import draft as drafts
 from explainer.ui import keeping
@@ -29,6 +29,7 @@ from explainer.ui.job import Job
 DEBUGGER = "debugger"
 BACK = "Back to my text"
 _KEPT = 8  # final reports per session
+_KEPT_BYTES = 16 << 20  # of them all, as they came from a worker; the last one is kept whatever it takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class Session:
     known: dict[tuple[int, str], Known] = field(default_factory=dict)  # by level uid and "in" or "out"
     replaced: dict[str, tuple[str, float]] = field(default_factory=dict)  # by control: old value, since when
     reports: dict[Request, Explanation] = field(default_factory=dict)
+    sizes: dict[Request, int] = field(default_factory=dict)  # of each of the reports, bytes
     good: Explanation | None = None
     latest: Explanation | None = None  # on screen now
     outdated: bool = False  # the fields were drawn before `latest` was known
@@ -173,13 +175,18 @@ def _keep(words: str) -> None:
 
 def remember(explanation: Explanation) -> None:
     """Keeps a finished explanation, forgetting the oldest, and those that were never run."""
-    reports = current().reports
+    state = current()
+    reports = state.reports
     for request in [each for each, known in reports.items() if _refused(known)]:
         del reports[request]
-    reports.pop(explanation.request, None)
+    if reports.pop(explanation.request, None) is not explanation:
+        state.sizes[explanation.request] = len(to_msgpack(explanation.report))
     reports[explanation.request] = explanation
-    while len(reports) > _KEPT:
+    while len(reports) > 1 and (
+        len(reports) > _KEPT or sum(state.sizes[request] for request in reports) > _KEPT_BYTES
+    ):
         del reports[next(iter(reports))]
+    state.sizes = {request: state.sizes[request] for request in reports}
 
 
 def _refused(explanation: Explanation) -> bool:

@@ -82,6 +82,12 @@ def test_the_check_runs_a_real_request_past_a_full_queue():
     assert found.isolation == sandbox.isolation().level
 
 
+def test_the_check_asks_another_worker_where_the_first_has_died(monkeypatch):
+    ask, endings = check._ask, ["lost"]
+    monkeypatch.setattr(check, "_ask", lambda *given: endings.pop() if endings else ask(*given))
+    assert check.check(30).detail == "answer"
+
+
 def test_the_check_gives_up_in_time():
     assert check.check(-1).ok is False
 

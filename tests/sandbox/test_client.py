@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import signal
 import threading
 import time
@@ -16,6 +17,7 @@ from explainer.sandbox.pool import Pool
 from explainer.sandbox.settings import Limits, Settings
 from explainer.spec import Request
 from tests.sandbox.conftest import (
+    PATIENCE_S,
     TARGET,
     alive,
     failure_of,
@@ -185,6 +187,19 @@ def test_two_requests_run_at_once(pool, tmp_path):
     for thread in threads:
         thread.join()
     assert [report.failure for report in last.values()] == [None, None]
+
+
+@pytest.mark.parametrize("strategy", ["fork", "exec"])
+def test_what_a_warm_up_prints_is_not_shown_as_the_users(strategy):
+    pool = make_pool(strategy, warmup="tests.sandbox.noisy_warmup")
+    pool.measured(PATIENCE_S)
+    for _ in range(2):  # of a spare that has printed it already, and of one that somebody waits for
+        with pool._changed:
+            spares = list(pool._spares)
+        for spare in spares:
+            select.select([spare.output], [], [], PATIENCE_S)
+        assert list(streamed(pool, "pass"))[-1].printed == "done"
+    pool.close()
 
 
 def test_requests_past_the_places_wait_in_order_with_heartbeats(tmp_path):
