@@ -45,6 +45,7 @@ from explainer.xray import MappedLeaf as MappedLeaf
 from explainer.xray import Span as Span
 
 VERSION = 1
+PRINTED_CHARACTERS = 20_000  # that print may write in one run
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +176,7 @@ class Report:
     jaxpr: Jaxprs | None = None
     outputs: tuple[Leaf, ...] = ()
     check: Check | None = None
-    printed: str = ""
+    printed: str = ""  # at most PRINTED_CHARACTERS by print, and what the sandbox caught beside it
     timing: Timing | None = None
     memory: Memory | None = None
     hlo: Hlo | None = None

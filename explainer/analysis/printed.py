@@ -15,8 +15,7 @@ from collections.abc import Iterator
 import jax
 
 from explainer.errors import LimitError
-
-PRINTED_CHARACTERS = 20_000
+from explainer.report import PRINTED_CHARACTERS
 
 
 class Recorder(io.TextIOBase):

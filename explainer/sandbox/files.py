@@ -1,10 +1,9 @@
 """Files: what a worker may read of this machine (it may write nothing), and the walls that see to it.
 
-    pool ── readable(target) ──▶ paths ──┬─▶ bubblewrap: only these are there at all
-                                         └─▶ Landlock: only these can be opened
+    pool ── readable(target) ──▶ paths ──┬─▶ bubblewrap: only these and the system's /usr are there at all
+                                         └─▶ Landlock: only these, `LIBRARIES` and `FACTS` can be opened
 
-Python, its packages and the analysis: nothing of a user, of the app beside it, or of the system's
-configuration.
+Python, its packages and this one: nothing of a user, or of the system's configuration but `FACTS`.
 """
 
 from __future__ import annotations
@@ -82,11 +81,11 @@ def lock(paths: Iterable[str], abi: int = 0) -> None:
 
 
 def bubblewrap(paths: Sequence[str]) -> tuple[str, ...]:
-    """Returns the command that starts another in namespaces of its own, where only `paths` exist.
+    """Returns the command that starts another in namespaces of its own: only `paths`, /usr, `FACTS` exist.
 
-    No network, no other process, no user but one without privileges; /tmp is empty and read-only.
-    Raises Unusable where the system has no `bwrap`, or does not let it make namespaces; OSError where it
-    is short of descriptors or processes.
+    No network, no process but those of this sandbox, no user but one without privileges; /tmp is empty and
+    read-only. Raises Unusable where the system has no `bwrap`, or does not let it make namespaces; OSError
+    where it is short of descriptors or processes.
     """
     program = shutil.which("bwrap")
     if program is None:

@@ -2,7 +2,7 @@
 
 In brackets what holds if the variable is not set; after the bar, on a public instance.
 
-EXPLAINER_PUBLIC       1: strangers use this instance, so lower limits, CPU only, and none without isolation
+EXPLAINER_PUBLIC       1: strangers use this instance: lower limits, CPU only, no service without isolation
 EXPLAINER_DEADLINE_S   seconds one explanation may take (10 | 8)
 EXPLAINER_MEMORY_MB    memory one worker may hold, MiB (2048 | 1024)
 EXPLAINER_OUTPUT_KB    what a worker may print past Python's own streams, KiB (256 | 64)

@@ -114,7 +114,8 @@ TEXTS: dict[Kind, Text] = {
     "output": Text(
         "OutputLimitExceeded",
         "Stopped for printing too much while {doing}",
-        "One explanation may print {output_kb:,} KiB. Print less, or fewer times.",
+        "Past Python's own print, as native code does, one explanation may write {output_kb:,} KiB. Print "
+        "less, or fewer times.",
         "output",
         "output_kb",
     ),
@@ -167,9 +168,9 @@ TEXTS: dict[Kind, Text] = {
 
 DENIED = ("PermissionError", "gaierror", "URLError", "HTTPError", "ConnectError")
 WALLS = (
-    "Code that is typed in here runs shut in: it can read Python and its packages, and nothing else; it can "
-    "write no file, start no process and reach no network. To run code that you trust without that, on a "
-    "machine of your own: EXPLAINER_WALLS=none make run."
+    "Code that is typed in here runs shut in: it can read Python, its packages and what they need, and "
+    "nothing else; it can write no file, start no process and reach no network. To run code that you trust "
+    "without that, on a machine of your own: EXPLAINER_WALLS=none make run."
 )
 
 

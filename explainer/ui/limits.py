@@ -8,7 +8,7 @@ from __future__ import annotations
 import streamlit as st
 
 from explainer import sandbox
-from explainer.report import Isolation
+from explainer.report import PRINTED_CHARACTERS, Isolation
 from explainer.ui import markup
 from explainer.ui.markup import Html, escape, tag
 
@@ -16,7 +16,7 @@ ROWS = (
     ("deadline_s", "time", "{:g} s"),
     ("memory_mb", "memory", "{:,} MiB"),
     ("threads", "threads", "{:,}"),
-    ("output_kb", "printed text", "{:,} KiB"),
+    ("output_kb", "output past print", "{:,} KiB"),
     ("source_kb", "code and arguments", "{:,} KiB"),
     ("answer_mb", "the explanation itself", "{:,} MiB"),
 )
@@ -27,7 +27,8 @@ LEVELS = {
 }
 FOOT = (
     "Past a limit it is stopped, and what was found before stays on the page. "
-    "Who runs the app can set each by the variable beside it."
+    f"So it is if it prints more than {PRINTED_CHARACTERS:,} characters. "
+    "Who runs the app can set each limit in the list by the variable beside it."
 )
 
 

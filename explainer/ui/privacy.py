@@ -20,26 +20,30 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "What is kept",
         (
             "On the server: while your tab is open and for a few minutes after, the text in the fields and "
-            "the last explanations, in memory; finished explanations may be kept in memory longer, a limited "
-            "number of them, to answer the same request again. Nothing of it is written to disk, and all of "
-            "it is gone when the server starts anew.",
+            "the last explanations, in memory; finished explanations may be kept in memory longer, up to a "
+            "fixed size, to answer the same request again. So that everybody has a turn, the queue remembers "
+            "the last few hundred browsers and addresses, as hashes made with a key that is kept nowhere "
+            "else. Nothing of it is written to disk, and all of it is gone when the server starts anew.",
             "In the address: the fields, packed into the part after the question mark. Whoever has the "
             "address has the code. Your browser keeps it in its history.",
             "In your browser: the cookies explainer_seat, a random number that leads you to the same one of "
-            "several processes for a day, and _streamlit_xsrf, which guards against forged requests until "
-            "you close the browser. A text too long for an address lies in the tab's own storage "
-            "(explainer-draft), and is gone with the tab. The choice of light or dark (stActiveTheme) stays "
-            "until you clear it. None of them is read by anybody else.",
+            "several processes for a day, and _streamlit_xsrf, which guards against forged requests and "
+            "tells your browser's from others' in the queue, until you close the browser. A text too long "
+            "for an address lies in the tab's own storage (explainer-draft), and is gone with the tab. The "
+            "choice of light or dark (stActiveTheme) stays until you clear it. None of them is read by "
+            "anybody else.",
         ),
     ),
     (
         "What is logged",
         (
-            "The web server notes of each request the time, the path without what follows the question mark, "
-            "the status, the size, how long it took, and the network of the address: of an IPv4 address "
-            "without its last number, of an IPv6 address the first three groups.",
-            "The app notes of each explanation how long the code was, how long each step took, how it ended, "
-            "and at most a hash of your browser's cookie, made with a key that is forgotten when the server "
+            "The web server notes of each request the time, the method, the path without what follows the "
+            "question mark, which of the app's processes answered, the status, the size, how long it took, "
+            "and the network of the address: of an IPv4 address without its last number, of an IPv6 address "
+            "the first three groups.",
+            "The app notes of each explanation the time, how long the code was, how many arguments and "
+            "levels it had, how long it waited and each step took, how far it was shut in, how it ended, and "
+            "at most a hash of your browser's cookie, made with a key that is forgotten when the server "
             "starts anew. Never the code, an argument, what it printed, or an error message.",
         ),
     ),

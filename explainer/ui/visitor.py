@@ -5,7 +5,8 @@
 The browser is told by the cookie that Streamlit gives it against forged requests. The address is the
 one that the server sees; behind a proxy on the same machine it is the one the proxy names
 (FORWARDED_ALLOW_IPS says which other proxies are believed). Both are hashed with a key that lives and
-dies with this process, and kept nowhere.
+dies with this process. The queue holds the last few hundred hashes in memory, to be fair; the log has the
+browser's, hashed once more.
 """
 
 from __future__ import annotations
