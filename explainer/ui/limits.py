@@ -16,9 +16,9 @@ ROWS = (
     ("deadline_s", "time", "{:g} s"),
     ("memory_mb", "memory", "{:,} MiB"),
     ("threads", "threads", "{:,}"),
-    ("output_kb", "output past print", "{:,} KiB"),
-    ("source_kb", "code and arguments", "{:,} KiB"),
-    ("answer_mb", "the explanation itself", "{:,} MiB"),
+    ("output_kb", "native output", "{:,} KiB"),
+    ("source_kb", "code, arguments", "{:,} KiB"),
+    ("answer_mb", "explanation", "{:,} MiB"),
 )
 LEVELS = {
     "sealed": "The code is shut in: nothing it does reaches this machine, its files or its network.",
@@ -27,8 +27,7 @@ LEVELS = {
 }
 FOOT = (
     "Past a limit it is stopped, and what was found before stays on the page. "
-    f"So it is if it prints more than {PRINTED_CHARACTERS:,} characters. "
-    "Who runs the app can set each limit in the list by the variable beside it."
+    "Who runs the app can set a limit by the variable that stands beside it."
 )
 
 
@@ -43,18 +42,16 @@ def _table() -> Html:
         limits, variables = sandbox.Limits(), sandbox.VARIABLES
     except sandbox.SettingError as error:
         return tag("p", escape(f"{error}."))
-    rows = [
-        tag("tr", markup.join((tag("td", escape(words)), tag("td", escape(unit.format(value))), _code(name))))
-        for field, words, unit in ROWS
-        for value, name in [(getattr(limits, field), variables[field])]
-    ]
+    rows = [_row(words, unit.format(getattr(limits, field)), variables[field]) for field, words, unit in ROWS]
+    rows.insert(3, _row("printed text", f"{PRINTED_CHARACTERS:,} characters", ""))
     head = tag("p", escape("One explanation may use at most:"))
     foot = tag("p", escape(FOOT))
     return markup.join((head, tag("table", markup.join(rows)), foot))
 
 
-def _code(name: str) -> Html:
-    return tag("td", tag("code", escape(name)))
+def _row(words: str, value: str, variable: str) -> Html:
+    cells = (tag("td", escape(words)), tag("td", escape(value)), tag("td", tag("code", escape(variable))))
+    return tag("tr", markup.join(cells))
 
 
 def _isolation(isolation: Isolation) -> Html:
