@@ -22,8 +22,8 @@ from explainer.sandbox.cluster_settings import cluster_settings
 from explainer.sandbox.gate import Gate, Ticket, Visitor
 from explainer.sandbox.pool import Pool
 from explainer.sandbox.settings import Limits, SettingError, Settings
-from explainer.sandbox.sharing import Seat
-from explainer.sandbox.verdict import Ending
+from explainer.sandbox.sharing import Finished, Seat
+from explainer.sandbox.verdict import Ending, Kind
 from explainer.sandbox.work import Ask, Crew, work
 from explainer.spec import Request, Stage
 
@@ -105,28 +105,32 @@ def stream_from(
     visitor: Visitor | None = None,
     *,
     fresh: bool = False,
-) -> Generator[Report]:
-    """Does what `stream` does, with a given pool."""
+) -> Generator[Report, None, Kind]:
+    """Does what `stream` does, with a given pool; returns how it ended."""
     request, packed = wire.packed(request, until)
     partial = Report(request=request, isolation=pool.isolation)
     if len(packed) > limits.source_kb * 1024:
         yield verdict.final(partial, Ending("source_size", detail=f"{len(packed):,} bytes"), limits)
-        return
+        return "source_size"
     visitor = visitor or Visitor()
     key = sharing.key_of(packed, limits) if visitor.name else None
     ask = Ask(pool, partial, until, packed, limits, visitor, key)
-    last = None if fresh else pool.sharing.known(key)
-    while last is None:
-        last = yield from _turn(ask)
-    yield last
+    known = None if fresh else pool.sharing.known(key)
+    end = Finished(known, lasting=True) if known is not None else None
+    while end is None:
+        end = yield from _turn(ask)
+    yield end.report
+    return end.kind
 
 
-def _turn(ask: Ask) -> Generator[Report, None, Report | None]:
+def _turn(ask: Ask) -> Generator[Report, None, Finished | None]:
     """Waits in the queue, then works or follows; returns None if the turn was lost, being silent."""
     seat = yield from _wait(ask)
     if isinstance(seat, Seat):
         return (yield from ask.pool.sharing.follow(seat, job.BEAT_S))
-    return verdict.final(ask.partial, seat, ask.limits) if seat is not None else None
+    if seat is None:
+        return None
+    return Finished(verdict.final(ask.partial, seat, ask.limits), lasting=False, kind=seat.kind)
 
 
 def _wait(ask: Ask) -> Generator[Report, None, Seat | Ending | None]:

@@ -83,7 +83,7 @@ class Cluster:
         """Returns the weakest level among the hosts; "bare" while none is known."""
         with self._changed:
             levels = [host.offer.isolation for host in self._hosts.values()]
-        unknown = Isolation("bare", ("No worker host has said yet how well it is isolated.",))
+        unknown = Isolation("bare", (f"No worker host has said how well it is isolated: {self.problem}.",))
         return min(levels, key=lambda each: LEVELS.index(each.level), default=unknown)
 
     def measured(self, timeout: float) -> Isolation:

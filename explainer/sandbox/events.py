@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 from explainer.report import Report
 from explainer.sandbox.sharing import EARLIER
-from explainer.sandbox.verdict import TEXTS
+from explainer.sandbox.verdict import TEXTS, Kind
 from explainer.spec import Request, Stage
 
 TURNLESS = ("busy", "replaced", "source_size", "known")
@@ -96,7 +96,7 @@ def silence(listener: Listener) -> None:
     _listeners.remove(listener)
 
 
-def watched(reports: Generator[Report], request: Request, visitor: str = "") -> Generator[Report]:
+def watched(reports: Generator[Report, None, Kind], request: Request, visitor: str = "") -> Generator[Report]:
     """Yields the Reports of a request and tells the listeners what becomes of it."""
     asked = Asked(
         os.urandom(6).hex(),
@@ -110,12 +110,16 @@ def watched(reports: Generator[Report], request: Request, visitor: str = "") -> 
     last, outcome = Report(request=request), "broken"
     _tell(asked)
     try:
-        for last in reports:
+        while True:
+            try:
+                last = next(reports)
+            except StopIteration as end:
+                outcome = outcome_of(last, end.value)
+                return
             if waited is None and not _waits(last) and outcome_of(last) not in TURNLESS:
                 waited = time.monotonic() - start
                 _tell(Began(asked.id, waited))
             yield last
-        outcome = outcome_of(last)
     except GeneratorExit:
         outcome = "cancelled"
         raise
@@ -125,19 +129,18 @@ def watched(reports: Generator[Report], request: Request, visitor: str = "") -> 
         _tell(_ended(asked, last, outcome, seconds, waited))
 
 
-def outcome_of(report: Report) -> str:
-    """Returns how a request ended, by its last Report: see `Ended`."""
+def outcome_of(report: Report, kind: Kind = "answer") -> str:
+    """Returns how a request ended, by its last Report and the kind of its Ending: see `Ended`."""
     failure, first = report.failure, report.stages[:1]
     if first and first[0].status == "done" and first[0].note.startswith(EARLIER):
         return "known"
+    if kind not in ("answer", "raised"):
+        return kind
     if failure is None:
         return "answered"
-    for kind, text in TEXTS.items():
-        if kind == "answer":  # an empty one, which counts as a bad one
-            continue
-        if (text.limit and text.limit == failure.limit) or (text.error_type == failure.error_type != ""):
-            return kind
-    return "failed"
+    return next(
+        (name for name, text in TEXTS.items() if text.limit and text.limit == failure.limit), "failed"
+    )
 
 
 def _waits(report: Report) -> bool:

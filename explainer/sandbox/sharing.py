@@ -23,6 +23,7 @@ import msgspec
 from explainer.report import Report
 from explainer.sandbox.gate import Ticket, Visitor
 from explainer.sandbox.settings import Limits
+from explainer.sandbox.verdict import Kind
 
 KEPT_S = 900  # a busy machine leaves out checks and fixes that take too long: no answer stays for good
 EARLIER = "of an identical run"
@@ -31,10 +32,11 @@ EARLIER = "of an identical run"
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The last Report of a run; `lasting` if the next one who asks the same may have it, too."""
+    """The last Report of a run, and how it ended; `lasting` if who asks the same next may have it, too."""
 
     report: Report
     lasting: bool
+    kind: Kind = "answer"
 
 
 Steps = Generator[Report, None, Finished | None]  # None: the turn was lost, nothing is known
@@ -139,8 +141,8 @@ class Sharing:
             run.followers[number] = visitor
             return Seat(run, number)
 
-    def follow(self, seat: Seat, beat: float) -> Generator[Report, None, Report | None]:
-        """Yields partial Reports, one at least each beat; returns the last one, None if the turn was lost."""
+    def follow(self, seat: Seat, beat: float) -> Generator[Report, None, Finished | None]:
+        """Yields partial Reports, one at least each beat; returns the end, None if the turn was lost."""
         run, seen = seat.run, 0
         try:
             while not run.over:
@@ -149,7 +151,7 @@ class Sharing:
                     seen = run.moves
                     yield run.latest
             self._settle(run)
-            return run.finished.report if run.finished is not None else None
+            return run.finished
         finally:
             self.leave(seat)
 

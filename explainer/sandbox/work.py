@@ -50,7 +50,7 @@ def work(ask: Ask, ticket: Ticket) -> Steps:
     except StopIteration as end:
         partial, ending, printed = end.value
         report = verdict.final(partial, ending, ask.limits, printed)
-        return Finished(report, ending.kind == "answer" and verdict.lasting(report))
+        return Finished(report, ending.kind == "answer" and verdict.lasting(report), ending.kind)
     finally:
         attempts.close()
         ticket.leave()

@@ -13,7 +13,7 @@ from typing import cast
 from explainer.xray import Leaf
 
 MOST_COPIES = 8  # entries written for an axis along which all are equal
-MOST_ENTRIES = 10_000  # of one array with its copies; past them the first stands for all
+MOST_ENTRIES = 40_000  # of one array with its copies; past them the first stands for all
 
 Nested = object  # nested lists of plain scalars: Python has no finite type for it
 
@@ -95,6 +95,8 @@ def _arranged(
     """Returns the entries along the axes `wanted`, `at` saying where the others stand."""
     if wanted:
         label, rest = wanted[0], wanted[1:]
+        if label not in source:
+            return [_arranged(block, source, rest, kept, at)] * len(kept[label])
         return [_arranged(block, source, rest, kept, {**at, label: n}) for n in range(len(kept[label]))]
     for label in source:
         block = cast("list[Nested]", block)[at[label]]

@@ -119,7 +119,7 @@ def test_a_stream_that_is_collected_while_a_listener_is_at_work_is_told_later(li
 
 
 def test_a_fault_of_ours_is_told_and_goes_on(told):
-    def broken() -> Generator[Report]:
+    def broken() -> Generator[Report, None, verdict.Kind]:
         yield Report(request=DOUBLE)
         raise RuntimeError("ours")
 
@@ -128,19 +128,28 @@ def test_a_fault_of_ours_is_told_and_goes_on(told):
     assert told[-1].outcome == "broken"
 
 
-OF_A_CLUSTER = {"no_host": "unavailable", "bad_host": "bad_answer"}  # to a visitor it is the same
+@pytest.mark.parametrize("kind", [kind for kind in verdict.TEXTS if kind not in ("answer", "raised")])
+def test_every_way_to_end_has_its_own_name(kind, told):
+    def ending() -> Generator[Report, None, verdict.Kind]:
+        yield verdict.final(Report(request=DOUBLE), Ending(kind), Limits())
+        return kind
+
+    list(events.watched(ending(), DOUBLE))
+    assert told[-1].outcome == kind
 
 
-@pytest.mark.parametrize("kind", [kind for kind in verdict.TEXTS if kind not in ("answer", "raised", "lost")])
-def test_every_way_to_end_has_its_own_name(kind):
-    report = verdict.final(Report(request=DOUBLE), Ending(kind), Limits())
-    assert events.outcome_of(report) == OF_A_CLUSTER.get(kind, kind)
+def test_an_error_that_is_called_as_one_of_ours_is_the_visitors_own(told):
+    code = "class WorkerCrashed(Exception): pass\ndef f(x):\n    raise WorkerCrashed\n"
+    report = sandbox.explain(replace(DOUBLE, code=code), until="run")
+    assert report.failure is not None
+    assert (report.failure.error_type, told[-1].outcome) == ("WorkerCrashed", "failed")
 
 
 @pytest.mark.parametrize("seconds", [math.nan, math.inf, -5.0, 1e300])
 def test_a_worker_that_lies_about_its_seconds_is_not_believed(told, seconds):
-    def lying() -> Generator[Report]:
+    def lying() -> Generator[Report, None, verdict.Kind]:
         yield Report(request=DOUBLE, stages=(StageReport("parse", "done", seconds),))
+        return "answer"
 
     list(events.watched(lying(), DOUBLE))
     (_, stage_seconds), *_ = told[-1].stages
@@ -148,9 +157,10 @@ def test_a_worker_that_lies_about_its_seconds_is_not_believed(told, seconds):
 
 
 def test_names_are_ours_whatever_a_worker_calls_its_failure(told):
-    def inventive() -> Generator[Report]:
+    def inventive() -> Generator[Report, None, verdict.Kind]:
         failure = Failure("parse", "SECRET", "SECRET", "SECRET", limit="SECRET")
         yield Report(request=DOUBLE, stages=(StageReport("parse", "failed"),), failure=failure)
+        return "answer"
 
     list(events.watched(inventive(), DOUBLE))
     assert told[-1].outcome == "failed"

@@ -44,26 +44,28 @@ def pool() -> Iterator[Pool]:
     pool.close()
 
 
-def asked(pool: Pool, code: str, visitor: Visitor | None, fresh: bool = False) -> Generator[Report]:
+def asked(
+    pool: Pool, code: str, visitor: Visitor | None, fresh: bool = False
+) -> Generator[Report, None, object]:
     return stream_from(pool, Request(code=code), "time", LIMITS, visitor, fresh=fresh)
 
 
-def last(stream: Generator[Report]) -> Report:
+def last(stream: Generator[Report, None, object]) -> Report:
     return list(stream)[-1]
 
 
-def begun(stream: Generator[Report]) -> Generator[Report]:
+def begun(stream: Generator[Report, None, object]) -> Generator[Report, None, object]:
     """Returns a stream once its worker has begun."""
     while not next(stream).notes:
         pass
     return stream
 
 
-def note(stream: Generator[Report]) -> str:
+def note(stream: Generator[Report, None, object]) -> str:
     return next(stream).stages[0].note
 
 
-def read_all(streams: list[Generator[Report]]) -> list[list[Report]]:
+def read_all(streams: list[Generator[Report, None, object]]) -> list[list[Report]]:
     """Reads each stream in a thread of its own."""
     found: list[list[Report]] = [[] for _ in streams]
     threads = [threading.Thread(target=lambda n=n: found[n].extend(streams[n])) for n in range(len(streams))]
@@ -258,7 +260,7 @@ def five_steps(ticket: Ticket) -> Steps:
         ticket.leave()
 
 
-def stream(gate: Gate, place: Sharing, visitor: Visitor, key: bytes) -> Generator[Report]:
+def stream(gate: Gate, place: Sharing, visitor: Visitor, key: bytes) -> Generator[Report, None, object]:
     """Does what the client does, without a worker."""
     ticket, seat = gate.join(visitor), place.join(key, visitor)
     try:
