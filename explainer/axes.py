@@ -15,7 +15,7 @@ from explainer.report import AxesTemplate
 
 Axis = int | None
 
-_PIECE = re.compile(r"\{\{|\}\}|\{(\d+)\}")
+_PIECE = re.compile(r"\{\{|\}\}|\{(\d{1,9})\}")
 
 
 def write_in_axes(template: AxesTemplate, axes: Sequence[Axis]) -> str:

@@ -38,7 +38,7 @@ class Lane:
     shape: Shape
     axis: int | None = None  # of `shape`, which the failing level maps; None: shared, or out of range
     conflicts: tuple[int, ...] = ()  # axes of `shape` that do not fit the other lanes
-    full: tuple[int, ...] = ()
+    full: Shape = ()
     taken: tuple[int | None, ...] = ()
     span: Span | None = None
     note: str = ""  # "has no axis 1", "a scalar", "axis_size"

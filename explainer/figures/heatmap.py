@@ -125,7 +125,7 @@ def _panel(
         )
         for y in ys
     )
-    title = f"{text.shorten(leaf.path, 24)}[{', '.join(map(str, place))}]" if place else ""
+    title = f"{text.escape(text.shorten(leaf.path, 24))}[{', '.join(map(str, place))}]" if place else ""
     return _Panel(title, ys, xs, entries)
 
 

@@ -46,7 +46,13 @@ def _last_on_line(equations: Sequence[Equation]) -> dict[int, Equation]:
 
 def _failing(report: Report) -> set[int]:
     spans = report.failure.blame.spans if report.failure else ()
-    return {line for span in spans if span.source == "code" for line in range(span.line, span.end_line + 1)}
+    last = report.request.code.count("\n") + 1
+    return {
+        line
+        for span in spans
+        if span.source == "code"
+        for line in range(span.line, min(span.end_line, last) + 1)
+    }
 
 
 def _line(number: int, line: str, equation: Equation | None, names: Sequence[str], failing: bool) -> Html:

@@ -10,12 +10,22 @@ Whether the explanation is true is not: who sends a lie reads it himself.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
+from dataclasses import astuple
 
-from explainer.report import BatchedAval, Crossing, Fix, Leaf, Report
-from explainer.spec import STAGES
+from explainer.report import BatchedAval, Blame, Crossing, Fix, Lane, Leaf, MappedLeaf, Report, Span
+from explainer.spec import STAGES, Request
 
 FIXES_CAP = 1 << 19  # characters of all their texts
+REQUESTS_CAP = 1 << 22  # characters of all that fixes make of the request
+FIXES_MOST = 200
+LEAVES_CAP = 100_000  # of arguments, results and layers, as each level or layer sees them
+LANES_CAP = 2_000  # of a mismatch, and of what a failure blames
+LAYERS_CAP = 5_000
+RANK_CAP = 64
+LINE_CAP = COLUMN_CAP = 1_000_000
+ENTRY_CAP = 1_000  # characters of one entry of a preview: a number, a key
 PREVIEW_CAP = 10_000  # entries of one array; an honest worker sends 4,096 at most
 PREVIEWS_CAP = 1_000_000  # entries of all arrays
 NOTES_CAP = 1_000
@@ -36,8 +46,8 @@ def require(report: Report) -> None:
     if any(level.id != n or (level.parent or 0) > n for n, level in enumerate(report.levels)):
         raise Implausible("levels that are not numbered from the outermost on")
     _require_forest("layer", [(each.id, each.parent) for each in report.layers])
-    for aval in _avals(report):
-        _require_dims(aval, len(report.levels))
+    _require_places(report)
+    _require_values(report)
     deepest = max((abs(each.depth) for each in report.equations), default=0)
     if deepest > DEPTH_CAP:
         raise Implausible(f"an equation {deepest:,} bodies deep; at most {DEPTH_CAP} are taken")
@@ -52,10 +62,24 @@ def _require_few(report: Report) -> None:
     Stages are made anew at each heartbeat, and a fix is shown as a diff.
     """
     fixes = sum(len(fix.before) + len(fix.after) for fix in _fixes(report))
+    requests = sum(_size(fix.request) for fix in _fixes(report))
+    blamed = [
+        len(each) for one in _blames(report) for each in (one.arguments, one.paths, one.levels, one.spans)
+    ]
+    said = [len(each.levels) for each in (*report.readings, *report.unspoken)]
     for what, size, most in (
         ("stages", len(report.stages), len(STAGES)),
         ("levels", len(report.levels), LEVELS_CAP),
+        ("fixes", sum(1 for _ in _fixes(report)), FIXES_MOST),
         ("characters of fixes", fixes, FIXES_CAP),
+        ("characters of fixed requests", requests, REQUESTS_CAP),
+        ("layers", len(report.layers), LAYERS_CAP),
+        ("leaves", sum(1 for _ in _mapped(report)) + sum(1 for _ in _crossings(report)), LEAVES_CAP),
+        ("readings", len(report.readings) + len(report.unspoken), NOTES_CAP),
+        ("levels of a reading", max(said, default=0), LEVELS_CAP),
+        ("names that are blamed", max(blamed, default=0), LANES_CAP),
+        ("values that do not fit", len(_lanes(report)), LANES_CAP),
+        ("axes of one of them", max(map(_axes, _lanes(report)), default=0), RANK_CAP),
         ("notes", len(report.notes), NOTES_CAP),
         ("findings", len(report.findings), NOTES_CAP),
         ("characters of output", len(report.printed), PRINTED_CAP),
@@ -87,13 +111,92 @@ def _require_forest(what: str, holders: list[tuple[int, int | None]]) -> None:
             raise Implausible(f"{what}s more than {DEPTH_CAP} deep in one another")
 
 
+def _require_places(report: Report) -> None:
+    """Raises Implausible for axes, places in the text and seconds that do not exist."""
+    for aval in _avals(report):
+        _require_dims(aval, len(report.levels))
+    for leaf in _mapped(report):
+        if leaf.index is not None and not 0 <= leaf.index < len(leaf.shape):
+            raise Implausible("a leaf that is mapped along an axis it does not have")
+    for span in _spans(report):
+        if not (0 <= span.line <= span.end_line <= LINE_CAP and 0 <= span.column <= COLUMN_CAP):
+            raise Implausible("a place that is in no text")
+    if report.timing is not None and not all(
+        math.isfinite(each) and each >= 0 for each in astuple(report.timing) if isinstance(each, float)
+    ):
+        raise Implausible("seconds that are none")
+
+
 def _require_dims(aval: BatchedAval, levels: int) -> None:
     """Raises Implausible unless a value has an entry per level, None or an axis that it has."""
     if len(aval.batch_dims) != levels or len(aval.because) not in (0, levels):
         raise Implausible("a value without an entry for each level")
     rank = len(aval.batched_shape)
-    if any(axis is not None and not 0 <= axis < rank for axis in aval.batch_dims):
+    axes = [axis for axis in aval.batch_dims if axis is not None]
+    if not all(0 <= axis < rank for axis in axes):
         raise Implausible("a value that is batched along an axis it does not have")
+    if aval.tracked and len(set(axes)) != rank - len(aval.shape):
+        raise Implausible("a value with other axes than its own and those of the levels")
+
+
+def _require_values(report: Report) -> None:
+    """Raises Implausible for values of equations that are not there."""
+    if report.values is None:
+        return
+    outputs = {equation.id: len(equation.outputs) for equation in report.equations}
+    wrong = report.values.proof.wrong
+    named = [loop.equation for loop in report.values.loops] + [bad.equation for bad in report.values.bad]
+    named += [] if wrong is None else [wrong.equation]
+    if not all(number in outputs for number in named):
+        raise Implausible("a value of an equation that is not there")
+    if not all(0 <= seen.output < outputs.get(seen.equation, 0) for seen in report.values.seen):
+        raise Implausible("a value of an output that is not there")
+
+
+def _size(request: Request) -> int:
+    texts = (request.code, *(each.value for each in request.arguments))
+    return sum(map(len, texts)) + sum(len(each.in_axes) + len(each.out_axes) for each in request.levels)
+
+
+def _axes(lane: Lane) -> int:
+    return max(len(lane.full), len(lane.taken), len(lane.conflicts))
+
+
+def _lanes(report: Report) -> tuple[Lane, ...]:
+    mismatch = report.failure.mismatch if report.failure is not None else None
+    return () if mismatch is None else mismatch.lanes
+
+
+def _blames(report: Report) -> Iterator[Blame]:
+    yield from (finding.blame for finding in report.findings)
+    if report.failure is not None:
+        yield report.failure.blame
+
+
+def _mapped(report: Report) -> Iterator[MappedLeaf]:
+    for level in report.levels:
+        yield from level.inputs
+        yield from level.outputs
+    for layer in report.layers:
+        for leaves in (
+            layer.arrived,
+            layer.handed,
+            layer.returned,
+            layer.left,
+            layer.pulled,
+            layer.gradients,
+        ):
+            yield from leaves
+
+
+def _spans(report: Report) -> Iterator[Span]:
+    for equation in report.equations:
+        yield from equation.callers
+        yield from () if equation.span is None else (equation.span,)
+    for one in (*report.levels, *report.layers, *_lanes(report)):
+        yield from () if one.span is None else (one.span,)
+    for blame in _blames(report):
+        yield from blame.spans
 
 
 def _avals(report: Report) -> Iterator[BatchedAval]:
@@ -121,7 +224,7 @@ def _leaves(report: Report) -> Iterator[Leaf]:
     for argument in report.arguments:
         yield from argument.leaves
     yield from report.outputs
-    for fix in report.fixes:
+    for fix in _fixes(report):
         yield from fix.outputs
     for one in _crossings(report):
         yield from (one.value,) if one.value is not None else ()
@@ -131,6 +234,8 @@ def _leaves(report: Report) -> Iterator[Leaf]:
 
 def _entries(leaf: Leaf) -> int:
     """Counts the entries of a preview; raises Implausible unless they are plain, and those at `kept`."""
+    if len(leaf.kept) not in (0, len(leaf.shape)):
+        raise Implausible("indices of another rank than the array")
     if leaf.preview is None:
         return 0
     if len(leaf.kept) != len(leaf.shape):
@@ -152,3 +257,5 @@ def _require_plain(entries: Iterable[object]) -> None:
     for entry in entries:
         if not isinstance(entry, (bool, int, float, str, type(None))):
             raise Implausible(f"a preview holds {type(entry).__name__}")
+        if isinstance(entry, str) and len(entry) > ENTRY_CAP:
+            raise Implausible(f"an entry of {len(entry):,} characters; at most {ENTRY_CAP:,} are taken")

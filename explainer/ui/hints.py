@@ -23,6 +23,7 @@ Place = tuple[int, int, int, int]
 
 _MOST_VALUES = 3  # of one line; beyond that only their number is shown
 _MOST_CALLS = 12  # one inside the other
+_MOST_STEPS = 200_000  # from equation to equation, for one report
 _LONGEST_NAME, _LONGEST_NARROW = 18, 12  # characters, in a wide and in a narrow editor
 _DROPPED = "_"  # the name of what nobody uses, in Python as in a jaxpr
 _Assignment = ast.Assign | ast.AnnAssign | ast.AugAssign
@@ -63,6 +64,7 @@ class Lines:
         self._made: dict[Place, list[Equation]] = {}
         self._called: dict[Place, list[Equation]] = {}
         self._users: dict[tuple[str, str], list[Equation]] = {}
+        self._steps = 0
         self._index(self._tree, None)
         for equation in report.equations:
             self._add(equation)
@@ -197,8 +199,12 @@ class Lines:
 
     def _returned(self, where: Place, calls: tuple[Place, ...]) -> tuple[BatchedAval, ...]:
         """Returns what the user's function gave that was called at a place."""
+        if where in calls:  # a call of itself, or a span that lies
+            return ()
         inside = (where, *calls)
         for equation in self._called.get(where, ()):
+            if self._spent():
+                return ()
             if equation.span is None or not _led(equation, inside):
                 continue
             node = self._nodes.get(place(equation.span))
@@ -226,9 +232,15 @@ class Lines:
     def _goes_on(self, equation: Equation, where: Place) -> bool:
         users = (user for out in equation.outputs for user in self._users.get((equation.body, out.name), ()))
         return any(
-            where not in [place(span) for span in (user.span, *user.callers) if span is not None]
+            self._spent()
+            or where not in [place(span) for span in (user.span, *user.callers) if span is not None]
             for user in users
         )
+
+    def _spent(self) -> bool:
+        """Counts a step; tells whether there were too many: spans that lie lead round in ever more ways."""
+        self._steps += 1
+        return self._steps > _MOST_STEPS
 
     def _place(self, node: ast.expr | ast.stmt) -> Place:
         end_line, end_column = node.end_lineno or node.lineno, node.end_col_offset or 0

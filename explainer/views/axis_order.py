@@ -67,6 +67,8 @@ class AxisOrder:
 
 def arranged(leaf: Leaf, source: AxisOrder, target: AxisOrder) -> Leaf:
     """Returns an array with its axes in another order; along one that only `target` has, all are equal."""
+    if not all(leaf.kept):  # nothing of it is there to be put in order
+        return replace(leaf, shape=target.sizes, preview=None, kept=())
     kept = dict(zip(source.labels, leaf.kept, strict=True))
     entries, copies = math.prod(map(len, kept.values())), 1
     for label, size in zip(target.labels, target.sizes, strict=True):

@@ -37,7 +37,7 @@ def caret_lines(span: Span, text: str) -> list[str]:
     Span(1, 4, 1, 8, "function"), "vmap(dist)"  ->  ["function, line 1:", "  vmap(dist)", "      ^^^^"]
     """
     lines = text.split("\n")
-    if not text or not 1 <= span.line <= len(lines):
+    if not text or not 1 <= span.line <= len(lines) or span.column > len(lines[span.line - 1]):
         return []
     line = lines[span.line - 1]
     end = span.end_column if span.end_line == span.line else len(line)

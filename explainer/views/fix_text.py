@@ -29,6 +29,7 @@ _SURE = {
     "possible": "possible: look whether it is meant",
 }
 _ONE_FIELD = ("argument ", "in_axes of ", "out_axes of ")
+_DIGITS = 5  # of a level's number
 _NO_PLACE = ("", "code", "levels")  # their lines speak for themselves
 
 Opcode = tuple[str, int, int, int, int]  # as difflib's
@@ -80,7 +81,7 @@ def place_text(fix: Fix, names: Sequence[str] = ()) -> str:
     `names` are those of the request's levels, outermost first.
     """
     field, of, number = fix.place.rpartition(" of level ")
-    if of and number.isdecimal():
+    if of and number.isdecimal() and len(number) < _DIGITS:
         known = names[int(number)] if int(number) < len(names) else "ijklmnopqrstuvwxyz"[int(number) % 18]
         return f"{field} of vmap {known}"
     return "" if fix.place in _NO_PLACE else fix.place
@@ -186,10 +187,13 @@ def _block(kind: str, before: Sequence[str], after: Sequence[str]) -> Iterator[L
 
 
 Ranges = tuple[tuple[int, int], ...]
+_LONGEST = 10_000  # characters of two lines that are compared word by word
 
 
 def _changes(before: str, after: str) -> tuple[Ranges, Ranges]:
     """Returns what differs in two lines, word by word; nothing where hardly a word is the same."""
+    if len(before) + len(after) > _LONGEST:
+        return (), ()
     old, new = _words(before), _words(after)
     if len(old) + len(new) > MOST_WORDS:
         return (), ()

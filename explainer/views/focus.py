@@ -177,8 +177,8 @@ def _given(picked: Level, chain: Sequence[Level]) -> list[_Array]:
     for array in found:
         taken[array.leaf.path] = taken.get(array.leaf.path, 0) + 1
         named.append(_told_apart(array, taken[array.leaf.path]))
-    groups = list(dict.fromkeys(array.group for array in named))
-    return sorted(named, key=lambda array: groups.index(array.group))
+    groups = {group: n for n, group in enumerate(dict.fromkeys(array.group for array in named))}
+    return sorted(named, key=lambda array: groups[array.group])
 
 
 def _entering(number: int, value: Crossing, picked: Level, chain: Sequence[Level]) -> _Array:

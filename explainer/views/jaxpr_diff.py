@@ -20,8 +20,9 @@ from explainer.report import JaxprText
 Kind = Literal["same", "grown", "changed", "replaced", "added", "gone"]
 """grown: only types differ, f32[2] and f32[3,2]; changed: a parameter or a literal does too."""
 
-MOST_COMPARED = 20_000_000
-"""Characters of each line times those of its counterpart, of all lines: 400 of JAX's take some 5 million."""
+LONGEST = 2_000  # characters of a line that is compared word by word
+MOST_COMPARED = 500_000_000
+"""Of all lines, the words of the longer one of each pair to the third: what comparing takes at worst."""
 
 _TOKEN = re.compile(r"[\w<>]+\[[\d,]*\]|[\w.-]+|\s+|.")
 _TYPE = re.compile(r"[\w<>]+\[[\d,]*\]")
@@ -65,8 +66,10 @@ def diff(left: JaxprText, right: JaxprText, most: int | None = None) -> tuple[Ro
     for operation, a, b, c, d in matcher.get_opcodes():
         if operation == "equal":
             for before, after in zip(old[a:b], new[c:d], strict=True):
-                room -= len(before.text) * len(after.text)
-                rows.append(_pair(before, after) if room >= 0 else _whole(before, after))
+                old_words, new_words = _tokens(before.text), _tokens(after.text)
+                room -= max(len(old_words), len(new_words)) ** 3
+                pair = _pair(before, old_words, after, new_words) if room >= 0 else _whole(before, after)
+                rows.append(pair)
         else:
             rows += [_unpaired(before, after) for before, after in zip_longest(old[a:b], new[c:d])]
     return tuple(rows)
@@ -84,9 +87,8 @@ def _whole(before: Line, after: Line) -> Row:
     return Row(before, after, "same" if before.text == after.text else "changed")
 
 
-def _pair(before: Line, after: Line) -> Row:
+def _pair(before: Line, old: Sequence[str], after: Line, new: Sequence[str]) -> Row:
     """Marks in both lines the words that the other one lacks."""
-    old, new = _tokens(before.text), _tokens(after.text)
     matcher = SequenceMatcher(None, list(map(_plain, old)), list(map(_plain, new)), autojunk=False)
     kept_old, kept_new = set[int](), set[int]()
     for block in matcher.get_matching_blocks():
@@ -103,12 +105,15 @@ def _pair(before: Line, after: Line) -> Row:
 
 def _tokens(text: str) -> list[str]:
     """Splits a line into words; the value of a parameter is one: "axes", "=", "(0, 1)"."""
+    if len(text) > LONGEST:
+        return [text]
     found: list[str] = []
-    at = 0
+    at, closed = 0, True
     while match := _TOKEN.match(text, at):
         end = match.end()
-        if match[0] in "([" and found and found[-1] == "=":
-            end = _closed(text, at) or end
+        if closed and match[0] in "([" and found and found[-1] == "=":
+            value_end = _closed(text, at)
+            end, closed = value_end or end, value_end is not None
         found.append(text[at:end])
         at = end
     return found

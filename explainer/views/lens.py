@@ -73,8 +73,9 @@ def rows(report: Report, iterations: Mapping[int, int] | None = None) -> list[Ro
     )
     lookup = {(seen.equation, seen.output, seen.iterations): seen.value for seen in _values(report).seen}
     found = _arguments(report)
+    by_equation = _by_equation(report)
     for equation in report.equations:
-        around = loops_around(report, equation)
+        around = _loops_around(equation, *by_equation)
         numbers = tuple(chosen.get(loop.equation, 0) for loop in around)
         for n, aval in enumerate(equation.outputs):
             if aval.name == "_":
@@ -87,14 +88,24 @@ def rows(report: Report, iterations: Mapping[int, int] | None = None) -> list[Ro
 
 def loops_around(report: Report, equation: Equation) -> list[Loop]:
     """Returns the loops that an equation stands in, outermost first."""
-    known = {loop.equation: loop for loop in _values(report).loops}
-    by_id = {each.id: each for each in report.equations}
+    return _loops_around(equation, *_by_equation(report))
+
+
+def _by_equation(report: Report) -> tuple[dict[int, Loop], dict[int, Equation]]:
+    """Returns the loops and the equations by the equation's id."""
+    loops = {loop.equation: loop for loop in _values(report).loops}
+    return loops, {each.id: each for each in report.equations}
+
+
+def _loops_around(
+    equation: Equation, loops: Mapping[int, Loop], equations: Mapping[int, Equation]
+) -> list[Loop]:
     found = []
     parent = equation.parent
     while parent is not None:
-        if parent in known:
-            found.append(known[parent])
-        parent = by_id[parent].parent
+        if parent in loops:
+            found.append(loops[parent])
+        parent = equations[parent].parent
     return found[::-1]
 
 
@@ -106,12 +117,14 @@ def finished(report: Report, row: Row, place: Place, iterations: Mapping[int, in
     for depth, loop in enumerate(around):
         if loop.test is None or row.equation.id == loop.test:
             continue
-        numbers = tuple(iterations.get(each.equation, each.kept[0]) for each in around[: depth + 1])
+        numbers = tuple(
+            iterations.get(each.equation, each.kept[0] if each.kept else 0) for each in around[: depth + 1]
+        )
         test = next((each for each in report.equations if each.id == loop.test), None)
         seen = [
             each for each in _values(report).seen if (each.equation, each.iterations) == (loop.test, numbers)
         ]
-        if test is None or not seen:
+        if test is None or not test.outputs or not seen:
             continue
         outcome = own(Row("equation", "", test.outputs[0], seen[0].value), place)
         if outcome is not None and outcome.preview is False:

@@ -37,8 +37,11 @@ def _more_batch_dims(equation: Equation) -> bool:
     """Tells whether a dot_general has more batch dimensions than before: (contracting, (lhs, rhs))."""
     for change in equation.changed:
         if change.name == "dimension_numbers":
-            before, after = ast.literal_eval(change.before), ast.literal_eval(change.after)
-            return len(after[1][0]) > len(before[1][0])
+            try:
+                before, after = ast.literal_eval(change.before), ast.literal_eval(change.after)
+                return len(after[1][0]) > len(before[1][0])
+            except (SyntaxError, ValueError, TypeError, IndexError, KeyError, MemoryError, RecursionError):
+                return False  # not what JAX prints
     return False
 
 

@@ -216,7 +216,8 @@ def _gradient(layer: Layer, inside: Sequence[Layer]) -> str:
 
 def _sources(layer: Layer) -> Leaves:
     """Returns what a layer differentiates by."""
-    return tuple(leaf for leaf in layer.handed if leaf.path in layer.by)
+    by = set(layer.by)
+    return tuple(leaf for leaf in layer.handed if leaf.path in by)
 
 
 def _types(leaves: Leaves) -> str:

@@ -73,6 +73,7 @@ FORGING = (
     _forged(
         "sends_numbers_that_are_none",
         "answer(stages=[dict(name='parse', status='done', seconds=float('nan'))], timing=dict(trace=float('inf'), lower=float('-inf'), runs=-1))",
+        "BadAnswer",
     ),
     _forged("sends_bytes_for_a_preview", "answer(outputs=[leaf(preview=b'x' * 100)])", "BadAnswer"),
     _forged("sends_a_mapping_for_a_preview", "answer(outputs=[leaf(preview={'a': 1})])", "BadAnswer"),
@@ -148,8 +149,63 @@ for n in range(12):
     levels[n]['leaves'] = [out]
     levels[n]['enters'] = [out]
     levels[n]['outputs'] = [dict(path='out', dtype='float32', shape=[8] * (12 - n), axis=0, index=0)]
-answer(levels=levels, equations=[equation(level=11, outputs=[aval(batch_dims=[None] * 12)])], stages=stages)
+answer(levels=levels, equations=[equation(level=11, outputs=[aval(batch_dims=[None] * 12, batched_shape=[2])])], stages=stages)
 """,
+    ),
+    _forged(
+        "leads_calls_in_a_circle_of_spans",
+        """
+inner, outer = dict(line=2, column=11, end_line=2, end_column=25), dict(line=2, column=19, end_line=2, end_column=24)
+answer(request={'code': 'def dist(x, y):\\n    return jnp.sum(x - y)\\n'}, levels=[level()], stages=stages,
+  equations=[equation(n, span=outer, callers=[inner] * 13) for n in range(10)])
+""",
+    ),
+    _forged(
+        "keeps_nothing_of_the_first_of_twenty_axes",
+        """
+shape = [5] + [10] * 19
+value = leaf(shape=shape, preview=[], kept=[[]] + [list(range(10))] * 19)
+one = dict(path='out', aval=aval(shape=shape[1:], batched_shape=shape), value=value)
+answer(levels=[level(captured=True, axis_size=5, enters=[dict(path='x', aval=aval(shape=[], batched_shape=[5]))],
+  leaves=[one], outputs=[dict(path='out', dtype='f', shape=shape[1:] + [5], axis=-1, index=19)])], stages=stages)
+""",
+    ),
+    _forged(
+        "prints_values_of_brackets_that_stay_open",
+        "left, right = dict(text='a=' + '=(' * 1_000_000, lines=[0]), dict(text='a=', lines=[0])\nanswer(jaxpr=dict(example=left, levels=[right]), levels=[level()], equations=[equation()], stages=stages)",
+    ),
+    _forged(
+        "prints_lines_whose_words_are_all_alike",
+        "left, right = (dict(text='\\n'.join(['a=' + word * 900] * 400), lines=[0]) for word in ('+!', '+?'))\nanswer(jaxpr=dict(example=left, levels=[right]), levels=[level()], equations=[equation()], stages=stages)",
+    ),
+    _forged(
+        "offers_a_fix_of_one_word_of_half_a_million_letters",
+        "answer(fixes=[dict(request={}, summary='s', outputs=[], place='code', before='a' * 500_000, after='b')], stages=stages)",
+    ),
+    _forged(
+        "offers_thousands_of_fixes",
+        "answer(fixes=[dict(request={}, summary='s', outputs=[], place='code', before='a', after='b')] * 10_000, stages=stages)",
+        "BadAnswer",
+    ),
+    _forged(
+        "says_that_a_value_of_four_hundred_thousand_axes_does_not_fit",
+        "n = 400_000\nlane = dict(name='X', dtype='f', shape=[], full=list(range(1, n)), taken=[0] * n)\nanswer(failure=dict(stage='run', error_type='E', message='m', explanation='e', mismatch=dict(lanes=[lane], level=0)), levels=[level()], stages=stages)",
+        "BadAnswer",
+    ),
+    _forged(
+        "blames_a_place_at_the_end_of_the_world",
+        "span = dict(line=1, column=700_000_000, end_line=10 ** 12, end_column=1)\nanswer(failure=dict(stage='run', error_type='E', message='m', explanation='e', blame=dict(spans=[span])), stages=stages)",
+        "BadAnswer",
+    ),
+    _forged(
+        "maps_a_leaf_along_an_axis_it_does_not_have",
+        "answer(levels=[level(captured=True, inputs=[dict(path='x', dtype='f', shape=[3], axis=5, index=5)])], stages=stages)",
+        "BadAnswer",
+    ),
+    _forged(
+        "found_a_nan_in_an_equation_that_is_not_there",
+        "bad = dict(kind='nan', equation=7, output=0, example=[], iterations=[], element=[])\nanswer(values=dict(bad=[bad]), levels=[level()], equations=[equation()], stages=stages)",
+        "BadAnswer",
     ),
     _forged(
         "sends_templates_that_format_without_end",

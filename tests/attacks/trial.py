@@ -25,7 +25,7 @@ from explainer.sandbox.client import stream_from
 from explainer.sandbox.pool import Pool
 from explainer.sandbox.settings import Limits
 from explainer.spec import Argument, Request, Vmap
-from explainer.views import jaxpr_diff, why
+from explainer.views import fix_text, jaxpr_diff, lens, why
 from explainer.views.focus import focus
 from tests.attacks.attack import Attack, Mark, prelude
 from tests.attacks.bait import Bait
@@ -109,6 +109,9 @@ def require_presentable(shown: Report) -> None:
             animation(focus(shown, level.id))
         for one in shown.returned[:20]:
             why.sentences_of_output(shown, one.path)
+        for fix in shown.fixes[:20]:
+            fix_text.diff(fix)
+        lens.rows(shown)
         if shown.jaxpr is not None:
             jaxpr_diff.diff(shown.jaxpr.example, shown.jaxpr.final, most=300)
     # this reader takes a minute for what a browser takes in at once
