@@ -20,8 +20,8 @@ from explainer.spec import STAGES, Request
 FIXES_CAP = 1 << 19  # characters of all their texts
 REQUESTS_CAP = 1 << 22  # characters of all that fixes make of the request
 FIXES_MOST = 200
-LEAVES_CAP = 100_000  # of arguments, results and layers, as each level or layer sees them
-LANES_CAP = 2_000  # of a mismatch, and of what a failure blames
+LANES_CAP = 10_000  # of a mismatch: one for each leaf of a tree
+BLAMED_CAP = 5_000
 LAYERS_CAP = 5_000
 RANK_CAP = 64
 LINE_CAP = COLUMN_CAP = 1_000_000
@@ -74,10 +74,9 @@ def _require_few(report: Report) -> None:
         ("characters of fixes", fixes, FIXES_CAP),
         ("characters of fixed requests", requests, REQUESTS_CAP),
         ("layers", len(report.layers), LAYERS_CAP),
-        ("leaves", sum(1 for _ in _mapped(report)) + sum(1 for _ in _crossings(report)), LEAVES_CAP),
         ("readings", len(report.readings) + len(report.unspoken), NOTES_CAP),
         ("levels of a reading", max(said, default=0), LEVELS_CAP),
-        ("names that are blamed", max(blamed, default=0), LANES_CAP),
+        ("names that are blamed", max(blamed, default=0), BLAMED_CAP),
         ("values that do not fit", len(_lanes(report)), LANES_CAP),
         ("axes of one of them", max(map(_axes, _lanes(report)), default=0), RANK_CAP),
         ("notes", len(report.notes), NOTES_CAP),
