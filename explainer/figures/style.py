@@ -54,7 +54,7 @@ def level_colour_name(index: int) -> str:
 def resolve(figure: dict[str, object], theme: Theme) -> dict[str, object]:
     """Returns a copy of a figure with the tokens replaced by a theme's colours."""
     palette = PALETTES[theme]
-    return json.loads(TOKEN.sub(lambda match: palette[match.group(1)], json.dumps(figure)))
+    return json.loads(TOKEN.sub(lambda match: palette.get(match[1], match[0]), json.dumps(figure)))
 
 
 def contrast(one: str, other: str) -> float:

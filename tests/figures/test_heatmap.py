@@ -87,3 +87,9 @@ def test_no_token_is_left_in_either_theme():
 )
 def test_only_finite_numbers_have_a_colour(value, coloured):
     assert has_numbers(leaf("out", value)) is coloured
+
+
+def test_a_path_with_a_dollar_sign_or_a_tag_is_shown_as_it_is():
+    figure: Any = style.resolve(output_figure(leaf("out['$L0 <b>']", np.ones((2, 3, 4)))), "light")
+    titles = [each["text"] for each in figure["layout"]["annotations"]]
+    assert "out['&#36;L0 &lt;b&gt;'][0]" in titles
