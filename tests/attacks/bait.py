@@ -180,6 +180,7 @@ class Bait:
     def _shared_memory(self) -> None:
         libc = ctypes.CDLL(None, use_errno=True)
         libc.shmat.restype = ctypes.c_void_p
+        self._older = _segments()  # of a run that was killed, say, whose numbers new processes get
         memory = libc.shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0o600)
         at = ctypes.c_void_p(libc.shmat(memory, None, 0))
         ctypes.memmove(at, self.token().encode(), 36)
@@ -204,7 +205,7 @@ class Bait:
         return {
             **files,
             **self._of_the_bystander(),
-            "shared memory of workers": _segments(),
+            "shared memory of workers": sorted(_segments(_below()) - self._older),
             "keys": [line for line in _lines("/proc/keys") if self.name in line],
             "the terminal": self._seen(),
             "the app was signalled": self._told,
@@ -263,11 +264,18 @@ def _lines(path: str) -> list[str]:
         return file.read().splitlines()
 
 
-def _segments() -> list[str]:
-    """Returns the shared memory that was made by what has died, or lives below this process."""
-    own = {child.pid for child in psutil.Process().children(recursive=True)}
+def _below() -> set[int]:
+    return {child.pid for child in psutil.Process().children(recursive=True)}
+
+
+def _segments(makers: set[int] | None = None) -> set[str]:
+    """Returns the pieces of shared memory, those that one of `makers`, or what has died, has made."""
     found = [line.split() for line in _lines("/proc/sysvipc/shm")[1:]]
-    return [each[1] for each in found if int(each[4]) in own or not psutil.pid_exists(int(each[4]))]
+    return {
+        each[1]
+        for each in found
+        if makers is None or int(each[4]) in makers or not psutil.pid_exists(int(each[4]))
+    }
 
 
 def _end(process: subprocess.Popen[str]) -> None:
