@@ -25,6 +25,7 @@ BLAMED_CAP = 5_000
 LAYERS_CAP = 5_000
 RANK_CAP = 64
 LINE_CAP = COLUMN_CAP = 1_000_000
+SOURCE_CAP = 4_000  # characters of a text's name: Python reads no number of more than 4,300 digits
 ENTRY_CAP = 1_000  # characters of one entry of a preview: a number, a key
 PREVIEW_CAP = 10_000  # entries of one array; an honest worker sends 4,096 at most
 PREVIEWS_CAP = 1_000_000  # entries of all arrays
@@ -120,6 +121,8 @@ def _require_places(report: Report) -> None:
     for span in _spans(report):
         if not (0 <= span.line <= span.end_line <= LINE_CAP and 0 <= span.column <= COLUMN_CAP):
             raise Implausible("a place that is in no text")
+    if any(len(name) > SOURCE_CAP for name in _sources(report)):
+        raise Implausible("a text with a name that none has")
     if report.timing is not None and not all(
         math.isfinite(each) and each >= 0 for each in astuple(report.timing) if isinstance(each, float)
     ):
@@ -196,6 +199,11 @@ def _spans(report: Report) -> Iterator[Span]:
         yield from () if one.span is None else (one.span,)
     for blame in _blames(report):
         yield from blame.spans
+
+
+def _sources(report: Report) -> Iterator[str]:
+    yield from (span.source for span in _spans(report))
+    yield from (fix.place for fix in _fixes(report))
 
 
 def _avals(report: Report) -> Iterator[BatchedAval]:

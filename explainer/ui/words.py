@@ -96,9 +96,7 @@ def place(span: Span) -> str:
     if span.source in _FIELDS:
         return _FIELDS[span.source].format(line=span.line)
     field, of, level = span.source.rpartition(" of level ")
-    return (
-        f"{field} of {level_name(int(level))}" if of and level.isdecimal() and len(level) < 5 else span.source
-    )
+    return f"{field} of {level_name(int(level))}" if of and level.isdecimal() else span.source
 
 
 def level_name(number: int, own: str | None = None, transform: str = "vmap") -> str:

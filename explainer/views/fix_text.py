@@ -29,7 +29,6 @@ _SURE = {
     "possible": "possible: look whether it is meant",
 }
 _ONE_FIELD = ("argument ", "in_axes of ", "out_axes of ")
-_DIGITS = 5  # of a level's number
 _NO_PLACE = ("", "code", "levels")  # their lines speak for themselves
 
 Opcode = tuple[str, int, int, int, int]  # as difflib's
@@ -81,7 +80,7 @@ def place_text(fix: Fix, names: Sequence[str] = ()) -> str:
     `names` are those of the request's levels, outermost first.
     """
     field, of, number = fix.place.rpartition(" of level ")
-    if of and number.isdecimal() and len(number) < _DIGITS:
+    if of and number.isdecimal():
         known = names[int(number)] if int(number) < len(names) else "ijklmnopqrstuvwxyz"[int(number) % 18]
         return f"{field} of vmap {known}"
     return "" if fix.place in _NO_PLACE else fix.place

@@ -153,12 +153,9 @@ answer(levels=levels, equations=[equation(level=11, outputs=[aval(batch_dims=[No
 """,
     ),
     _forged(
-        "leads_calls_in_a_circle_of_spans",
-        """
-inner, outer = dict(line=2, column=11, end_line=2, end_column=25), dict(line=2, column=19, end_line=2, end_column=24)
-answer(request={'code': 'def dist(x, y):\\n    return jnp.sum(x - y)\\n'}, levels=[level()], stages=stages,
-  equations=[equation(n, span=outer, callers=[inner] * 13) for n in range(10)])
-""",
+        "names_a_level_by_five_thousand_digits",
+        "place = 'in_axes of level ' + '9' * 5000\nanswer(fixes=[dict(request={}, summary='s', outputs=[], place=place, before='a', after='b')], stages=stages)",
+        "BadAnswer",
     ),
     _forged(
         "keeps_nothing_of_the_first_of_twenty_axes",
